@@ -1,0 +1,55 @@
+/*
+ * buf -- bytes that grow at the end, up to a bound.
+ *
+ * Errors stick.  When memory runs out or the bound is met, the buf is marked
+ * failed, keeps what it has and ignores every later put; the caller looks once,
+ * at the end.
+ *
+ * Memory.  A buf owns its bytes.  A pointer into them is valid until the next
+ * put.  buf_clear() keeps the memory for the next use.
+ */
+
+#ifndef PROTO_BUF_H
+#define PROTO_BUF_H
+
+#include "proto/slice.h"
+
+struct buf {
+	char  *data;
+	size_t len;       /* bytes in use */
+	size_t size;      /* bytes allocated */
+	size_t bytes_max; /* len never grows past this */
+	bool   failed;    /* a put was lost */
+};
+
+/* Make BUF empty, without memory of its own yet, to hold at most BYTES_MAX bytes. */
+void buf_init(struct buf *buf, size_t bytes_max);
+
+/* Free the memory of BUF, which may be used again. */
+void buf_fini(struct buf *buf);
+
+/* Append LEN bytes. */
+void buf_put(struct buf *buf, const void *data, size_t len);
+
+/*
+ * Make room for LEN more bytes and return where they go; the caller fills some
+ * of them and adds that number to BUF->len.  NULL once BUF has failed.
+ */
+char *buf_reserve(struct buf *buf, size_t len);
+
+/* Forget the first LEN bytes; what is behind them moves to the front. */
+void buf_drop(struct buf *buf, size_t len);
+
+/* Forget what lies at LEN and behind it, and that a put had failed there. */
+void buf_truncate(struct buf *buf, size_t len);
+
+/* Empty BUF and forget its failure.  Memory beyond BYTES_KEPT is given back. */
+void buf_clear(struct buf *buf, size_t bytes_kept);
+
+static inline struct slice
+buf_slice(const struct buf *buf)
+{
+	return slice_of(buf->data, buf->len);
+}
+
+#endif

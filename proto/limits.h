@@ -1,0 +1,35 @@
+/*
+ * limits -- the bounds that both ends of the wire must know.
+ *
+ * hello announces them; PROTOCOL.md explains them.  Bounds of single fields are
+ * in field.c.
+ */
+
+#ifndef PROTO_LIMITS_H
+#define PROTO_LIMITS_H
+
+/* Integers on the wire stay within +-INTEGER_MAX, which a double can hold. */
+#define INTEGER_MAX 9007199254740991LL /* 2^53 - 1 */
+
+#define FRAME_BYTES_MAX (1024u * 1024u)              /* one message, once known */
+#define FRAME_BYTES_MAX_UNAUTHENTICATED (64u * 1024) /* one message, before that */
+#define FRAME_DEPTH_MAX 16u                          /* containers in containers */
+#define FRAME_ELEMENTS_MAX 65536u                    /* values in one message */
+
+#define INFLIGHT_MAX 128u /* requests of one connection not yet answered */
+
+#define RECORD_BYTES_MAX (64u * 1024u)  /* one stored record */
+#define RESULT_BYTES_MAX (1024u * 1024) /* one answer; lists stop before it */
+#define UPDATE_MANY_MAX 100u            /* customers in one update_many */
+#define LIST_LIMIT_DEFAULT 100u         /* records in one answer of a list */
+#define LIST_LIMIT_MAX 1000u            /* the same, on request */
+#define VIOLATIONS_MAX 64u              /* field errors reported for one request */
+
+#define METHOD_BYTES_MAX 64u
+#define TOKEN_BYTES_MAX 512u
+#define IDEMPOTENCY_KEY_BYTES_MAX 255u
+#define IDEMPOTENCY_KEEP_MS (24LL * 3600 * 1000)
+#define TRACEPARENT_BYTES_MAX 55u /* W3C Trace Context, version 00 */
+#define TIMEOUT_MS_MAX (3600LL * 1000)
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * reader -- read MessagePack values one after another, without building anything.
+ *
+ * For bytes that scan has accepted, or that a checksum vouches for.  It still
+ * never reads past the end: what does not fit is a MALFORMED message.
+ *
+ * Errors stick.  After the first failure every read returns zero, nil or an empty
+ * slice, and the caller looks once, at READER->status.  The exception: a loop
+ * whose count came from the peer must check in each round, or count what is left.
+ *
+ * Memory.  Slices point into the bytes given to reader_init().
+ */
+
+#ifndef PROTO_READER_H
+#define PROTO_READER_H
+
+#include <stdint.h>
+
+#include "proto/slice.h"
+#include "proto/status.h"
+
+enum value_type {
+	VALUE_NIL,
+	VALUE_BOOL,
+	VALUE_INTEGER, /* any width, signed or not */
+	VALUE_NUMBER,  /* float32 and float64 */
+	VALUE_TEXT,    /* str */
+	VALUE_BYTES,   /* bin */
+	VALUE_ARRAY,
+	VALUE_MAP,
+	VALUE_END,   /* no bytes are left */
+	VALUE_OTHER, /* ext and the reserved byte */
+};
+
+struct reader {
+	const char *at, *end;
+	enum status status; /* OK, or MALFORMED after the first failure */
+};
+
+void reader_init(struct reader *reader, struct slice bytes);
+
+/* The type of the next value, without taking it. */
+enum value_type reader_peek(const struct reader *reader);
+
+/* Take one value, which must be of that type; otherwise the reader fails. */
+void         reader_nil(struct reader *reader);
+bool         reader_bool(struct reader *reader);
+double       reader_number(struct reader *reader); /* an integer will do, too */
+struct slice reader_text(struct reader *reader);
+struct slice reader_bytes(struct reader *reader); /* bin, or str */
+uint32_t     reader_array(struct reader *reader); /* then so many values follow */
+uint32_t     reader_map(struct reader *reader);   /* then so many pairs follow */
+
+/*
+ * Take an integer of any width.  False, with *VALUE untouched, when it does not
+ * fit into an int64_t (an unsigned number above INT64_MAX); the value is taken
+ * all the same and the reader has not failed.
+ */
+bool reader_integer(struct reader *reader, int64_t *value);
+
+/* Take one value of any type, containers whole, and return its bytes. */
+struct slice reader_value(struct reader *reader);
+
+#endif

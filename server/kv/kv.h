@@ -1,0 +1,177 @@
+/*
+ * kv -- ordered tables of keys and values, in transactions.
+ *
+ * The seam to the storage engine.  Behind it stands one LMDB environment
+ * (lmdb.c); nothing above it may assume that a key is local memory, so another
+ * engine can stand here.  It knows tables, not customers.
+ *
+ * What it promises.  A committed batch is on disk.  A batch is whole or absent.
+ * A snapshot never changes, and a snapshot taken or renewed after a commit was
+ * published sees it.  Every value carries a checksum over its table, its key and
+ * itself; a value that fails it is reported (DAMAGED), never handed out.
+ *
+ * Threads.  One thread, the writer, begins and commits batches.  A snapshot
+ * belongs to one thread.  kv_sequence() may be called from any.
+ *
+ * Errors stick.  A transaction remembers its first failure and ignores every
+ * call after it, so callers get and put in a row and look once, at TXN->status.
+ * The failures: DAMAGED (this value only, others stay readable), STORAGE_FULL,
+ * STORAGE_FAILED, NO_MEMORY.
+ *
+ * Memory.  A slice from kv_get() or a scan points into the database.  It stays
+ * valid until the next put or del of the same batch, or until the snapshot is
+ * renewed or released.
+ */
+
+#ifndef KV_KV_H
+#define KV_KV_H
+
+#include <stdint.h>
+
+#include "proto/slice.h"
+#include "proto/status.h"
+#include "server/kv/table.h"
+
+#define KV_KEY_BYTES_MAX 511u   /* LMDB's bound; a longer key is a bug, asserted */
+#define KV_NEST_MAX 2u          /* transactions within one another */
+#define KV_FORMAT 1             /* of the file; a newer one is refused */
+
+struct kv;
+struct kv_snapshot;
+struct kv_batch;
+
+struct kv_options {
+	const char *path;      /* the data directory; must exist */
+	size_t      bytes_max; /* how large the file may grow */
+	unsigned    snapshots_max;
+	bool        read_only; /* for verify: change nothing, create nothing */
+};
+
+/* A view of one snapshot or one batch, with a status of its own. */
+struct kv_txn {
+	struct kv_snapshot *snapshot; /* of a reading one, otherwise NULL */
+	struct kv_batch    *batch;    /* of a writing one, otherwise NULL */
+	enum status         status;   /* the first failure, or STATUS_OK */
+	bool                wrote;    /* something was put or deleted */
+	bool                reserve;  /* may use the room kept for deletes */
+};
+
+/*
+ * Open the database in OPTIONS->path, creating it on first use: built in a file
+ * of another name, synced, and renamed, so that a crash leaves all or nothing.
+ *
+ * Refused, each with a sentence in WHY (at most WHY_SIZE bytes, no newline) that
+ * says what to do: a directory that others may read, that another server uses,
+ * or that cannot be written; a file that is too short for its pages, is not
+ * ours, is damaged, or has a newer format.  On failure *OUT is NULL.
+ */
+enum status kv_open(
+    struct kv **out, const struct kv_options *options, char *why, size_t why_size);
+
+/* Close KV, which may be NULL.  No snapshot and no batch may still be open. */
+void kv_close(struct kv *kv);
+
+/* The number of commits published by this process; goes up with each. */
+uint64_t kv_sequence(const struct kv *kv);
+
+/* Bytes of the file in use and its bound, for status and metrics. */
+void kv_usage(const struct kv *kv, uint64_t *bytes_used, uint64_t *bytes_max);
+
+/* ---- reading ---- */
+
+/* A snapshot for one thread, not yet holding anything.  NULL: none is left. */
+struct kv_snapshot *kv_snapshot_new(struct kv *kv);
+void                kv_snapshot_free(struct kv_snapshot *snapshot);
+
+/*
+ * Begin a view at the newest commit that is published.  Cheap when nothing was
+ * committed since the last call.  Slices of earlier views may end here.
+ */
+void kv_read(struct kv_snapshot *snapshot, struct kv_txn *txn);
+
+/*
+ * Let go of what the snapshot holds.  To be called at the end of each loop turn
+ * and before any wait: a snapshot that lingers keeps dead pages from reuse.
+ */
+void kv_snapshot_release(struct kv_snapshot *snapshot);
+
+/* ---- writing, on the writer thread only ---- */
+
+/*
+ * Begin a batch.  At most one is open.  On failure *OUT is NULL: STORAGE_FAILED
+ * while an earlier failure of the disk has not been overcome (each call then
+ * tries once to overcome it), NO_MEMORY.
+ */
+enum status kv_batch_begin(struct kv *kv, struct kv_batch **out);
+
+/* Begin a view of BATCH for one operation in it. */
+void kv_write(struct kv_batch *batch, struct kv_txn *txn);
+
+/*
+ * End BATCH, keeping it, on disk, before this returns.
+ *
+ *   OK              committed, and published to snapshots
+ *   STORAGE_FULL, STORAGE_FAILED, NO_MEMORY
+ *                   nothing happened, surely
+ *   UNKNOWN         the last step failed and it could not be found out whether
+ *                   the batch is there
+ */
+enum status kv_batch_commit(struct kv_batch *batch);
+
+/* End BATCH, keeping nothing. */
+void kv_batch_abort(struct kv_batch *batch);
+
+/*
+ * A part of BATCH that can be taken back: for an atomic request of several
+ * records and for a dry run.  The view from kv_nest() replaces that of its
+ * parent until kv_nest_keep() or kv_nest_drop().
+ */
+void kv_nest(struct kv_txn *parent, struct kv_txn *child);
+void kv_nest_keep(struct kv_txn *parent, struct kv_txn *child);
+void kv_nest_drop(struct kv_txn *parent, struct kv_txn *child);
+
+/* ---- inside a view ---- */
+
+/* Look KEY up.  False when it is absent, and also once TXN has failed. */
+bool kv_get(struct kv_txn *txn, enum kv_table table, struct slice key,
+    struct slice *value);
+
+/* Set KEY to VALUE, replacing what was there. */
+void kv_put(struct kv_txn *txn, enum kv_table table, struct slice key,
+    struct slice value);
+
+/* Remove KEY; it need not be there. */
+void kv_del(struct kv_txn *txn, enum kv_table table, struct slice key);
+
+/*
+ * Walk TABLE in key order, over the keys that begin with PREFIX, from the first
+ * key that is not below FROM (empty: the first of the prefix).
+ *
+ *	struct kv_scan scan;
+ *	kv_scan_begin(&scan, txn, table, prefix, from);
+ *	while (kv_scan_next(&scan, &key, &value))
+ *		…
+ *	kv_scan_end(&scan);
+ *
+ * No put or del may happen in TXN's batch between begin and end: collect first.
+ * PREFIX and FROM must stay valid until the first kv_scan_next() has returned.
+ * kv_scan_back() walks from the last key of the prefix down.
+ */
+struct kv_scan {
+	struct kv_txn *txn;
+	enum kv_table  table;
+	void          *cursor;
+	size_t         prefix_len;
+	char           prefix[KV_KEY_BYTES_MAX];
+	struct slice   from;
+	bool           begun, backwards;
+};
+
+void kv_scan_begin(struct kv_scan *scan, struct kv_txn *txn, enum kv_table table,
+    struct slice prefix, struct slice from);
+void kv_scan_back(struct kv_scan *scan, struct kv_txn *txn, enum kv_table table,
+    struct slice prefix);
+bool kv_scan_next(struct kv_scan *scan, struct slice *key, struct slice *value);
+void kv_scan_end(struct kv_scan *scan);
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * table -- the ordered tables of the database, said once.
+ *
+ * A key starts with the store (key.h), but for the tables of the whole server.
+ * Names are on disk: never reuse one for another meaning.
+ */
+
+#ifndef KV_TABLE_H
+#define KV_TABLE_H
+
+/* X(NAME, name on disk)  key -> value */
+// clang-format off
+#define KV_TABLES(X)                                                                       \
+	X(META,             "meta")             /* name -> format, created, … */           \
+	X(COUNTER,          "counter")          /* store, kind -> next id, count */        \
+	X(STORE,            "store")            /* 0, id -> record */                      \
+	X(STORE_INDEX,      "store_index")      /* 0, field, value -> id */                \
+	X(TOKEN,            "token")            /* 0, id -> record */                      \
+	X(TOKEN_HASH,       "token_hash")       /* hash of the secret -> id */             \
+	X(TOKEN_STORE,      "token_store")      /* store, id -> nothing */                 \
+	X(CUSTOMER,         "customer")         /* store, id -> record */                  \
+	X(CUSTOMER_UNIQUE,  "customer_unique")  /* store, field, value -> id */            \
+	X(CUSTOMER_INDEX,   "customer_index")   /* store, field, value, id -> nothing */   \
+	X(CUSTOMER_DUE,     "customer_due")     /* time, store, id -> nothing */           \
+	X(PASSWORD,         "password")         /* store, customer -> argon2id string */   \
+	X(GROUP,            "group")            /* store, id -> record */                  \
+	X(GROUP_UNIQUE,     "group_unique")     /* as for customers */                     \
+	X(GROUP_INDEX,      "group_index")                                                 \
+	X(TAG,              "tag")              /* store, id -> record */                  \
+	X(TAG_UNIQUE,       "tag_unique")                                                  \
+	X(CHANGE,           "change")           /* sequence -> change */                   \
+	X(CHANGE_RECORD,    "change_record")    /* store, kind, id, sequence -> nothing */ \
+	X(IDEMPOTENCY,      "idempotency")      /* store, token, key -> first answer */    \
+	X(IDEMPOTENCY_DUE,  "idempotency_due")  /* time, store, token, key -> nothing */   \
+	X(IDEMPOTENCY_RECORD, "idempotency_record") /* store, customer, token, key -> nothing */
+// clang-format on
+
+enum kv_table {
+#define X(name, disk) KV_##name,
+	KV_TABLES(X)
+#undef X
+	KV_TABLE_COUNT
+};
+
+#endif
