@@ -18,7 +18,9 @@
 
 #define INFLIGHT_MAX 128u /* requests of one connection not yet answered */
 
-#define RECORD_BYTES_MAX (64u * 1024u)  /* one stored record */
+#define RECORD_BYTES_MAX (96u * 1024u)  /* one stored record */
+#define NESTED_BYTES_MAX (12u * 1024u)  /* one list of objects in it */
+#define MAP_DEPTH_MAX 5u                /* containers in metadata and its like */
 #define RESULT_BYTES_MAX (1024u * 1024) /* one answer; lists stop before it */
 #define UPDATE_MANY_MAX 100u            /* customers in one update_many */
 #define LIST_LIMIT_DEFAULT 100u         /* records in one answer of a list */

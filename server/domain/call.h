@@ -1,0 +1,104 @@
+/*
+ * call -- one request on its way through the domain.
+ *
+ * The net fills in who asks and what; domain_check() decodes and judges it; then a
+ * read runs on the loop, a write on the writer thread.  Exactly one thread has the
+ * call at a time; it is handed over, never shared (but for CANCELLED, an atomic).
+ *
+ * Memory.  Slices point into the request's bytes or into ARENA; both live until
+ * the answer is sent.  Nothing of a call is freed on its own.
+ */
+
+#ifndef DOMAIN_CALL_H
+#define DOMAIN_CALL_H
+
+#include <stdatomic.h>
+
+#include "proto/message.h"
+#include "proto/method.h"
+#include "server/base/arena.h"
+#include "server/domain/violation.h"
+#include "server/kv/kv.h"
+
+struct domain;
+struct patch;
+
+/* Who asks.  Read from the token; see domain_identify(). */
+struct identity {
+	uint64_t token;      /* its id; 0: an operator on the unix socket, or nobody */
+	uint32_t store;      /* the one that exists for this call; 0: none */
+	uint64_t scopes;     /* SCOPE_BIT()s */
+	uint64_t customer;   /* bound to this one; 0: any of the store */
+	int64_t  expires_at; /* wall clock, ms; 0: never */
+	uint64_t epoch;      /* domain_token_epoch() when this was read */
+};
+
+enum password_todo {
+	PASSWORD_NOTHING,
+	PASSWORD_HASH,   /* CLEAR into HASH, before the write is queued */
+	PASSWORD_VERIFY, /* CLEAR against HASH into MATCHES, after the read */
+};
+
+#define PASSWORD_HASH_BYTES 128u /* crypto_pwhash_STRBYTES */
+
+/* Work for the password pool, which nobody else may do. */
+struct password_job {
+	enum password_todo todo;
+	struct slice       clear;
+	char               hash[PASSWORD_HASH_BYTES]; /* terminated PHC string */
+	bool               matches;
+};
+
+struct call {
+	/* Set by the net. */
+	struct domain       *domain;
+	const struct method *method;
+	struct identity      who;
+	struct meta          meta;
+	struct slice         args_bytes;  /* one map, or empty */
+	int64_t              now_ms;      /* wall clock at receipt */
+	int64_t              deadline_ms; /* monotonic clock; 0: none */
+	atomic_bool          cancelled;   /* set by the loop at any time */
+	struct arena        *arena;
+	struct buf          *result; /* gets one MessagePack value on OK */
+
+	/* Set by domain_check(). */
+	uint64_t            present;        /* ARG_BIT()s */
+	struct slice        arg[ARG_COUNT]; /* canonical values; see value.h */
+	struct patch       *patches;        /* what to change, one for each record */
+	unsigned            patch_count;
+	struct password_job password;
+
+	/* Set along the way, for the answer. */
+	struct violations violations;
+	const char       *detail;   /* a sentence in place of the status's own, or NULL */
+	int64_t           revision; /* with REVISION_MISMATCH: the current one */
+};
+
+/* Make CALL empty; the net sets its part afterwards. */
+void call_init(struct call *call);
+
+static inline bool
+call_has(const struct call *call, enum argument arg)
+{
+	return (call->present & ARG_BIT(arg)) != 0;
+}
+
+static inline bool
+call_may(const struct call *call, enum scope scope)
+{
+	return scope == SCOPE_NONE || (call->who.scopes & SCOPE_BIT(scope)) != 0;
+}
+
+/* The argument's value; call_has() must hold. */
+int64_t      call_integer(const struct call *call, enum argument arg);
+bool         call_bool(const struct call *call, enum argument arg);
+struct slice call_text(const struct call *call, enum argument arg);
+
+/*
+ * Append the error map of STATUS, which is not OK: code, message, retryable, and
+ * where they exist errors and revision.  See PROTOCOL.md, "Errors".
+ */
+void call_pack_error(const struct call *call, enum status status, struct buf *buf);
+
+#endif

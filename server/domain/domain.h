@@ -1,0 +1,92 @@
+/*
+ * domain -- the rules of the business: records, who may do what with them, and
+ * what follows from a change.
+ *
+ * It knows customers, not sockets.  A request passes through here like this:
+ *
+ *	domain_identify()    who is behind the token            loop, in a snapshot
+ *	domain_check()       is it permitted and well-formed    loop
+ *	domain_read()        READ: answer from a snapshot       loop
+ *	domain_write()       WRITE: check against the batch, then write   writer
+ *	domain_finish()      after the password pool has verified         loop
+ *
+ * Threads.  All functions may run on any thread; a call belongs to one at a time.
+ * The struct domain is fixed after domain_open(), but for its token epoch (atomic).
+ *
+ * Errors.  A status; OK means that CALL->result holds one value.  A refusal has
+ * written nothing.
+ */
+
+#ifndef DOMAIN_DOMAIN_H
+#define DOMAIN_DOMAIN_H
+
+#include "server/domain/call.h"
+
+struct domain_options {
+	int64_t  change_keep_ms;  /* changes older than this leave the feed … */
+	uint64_t change_keep_max; /* … and those beyond this number */
+};
+
+/*
+ * Read what the domain keeps about itself in TXN, a write, creating it at first
+ * start (the key under which tokens and idempotency keys are hashed).
+ */
+enum status domain_open(
+    struct domain **out, const struct domain_options *options, struct kv_txn *txn);
+void domain_close(struct domain *domain);
+
+/*
+ * Goes up whenever a token or a store was changed and committed.  An identity with
+ * another epoch must be read again.  domain_committed() is the writer's: to be called
+ * after a batch is on disk and before its operations are answered.
+ */
+uint64_t domain_token_epoch(const struct domain *domain);
+void     domain_committed(struct domain *domain);
+
+/*
+ * Who is behind TOKEN (its bytes in clear)?  UNAUTHENTICATED when nobody is, or
+ * when it has expired at NOW_MS: the same answer for each.
+ */
+enum status domain_identify(struct domain *domain, struct kv_txn *txn, struct slice token,
+    int64_t now_ms, struct identity *who);
+
+/* The identity of an operator on the unix socket: scope operate, no store. */
+void domain_identify_operator(struct identity *who);
+
+/*
+ * Judge CALL without the database: scope, arguments, fields.  UNAUTHENTICATED,
+ * FORBIDDEN, INVALID, TOO_LARGE, NO_MEMORY.  When CALL->password.todo is HASH
+ * afterwards, password_run() comes next, before the write is queued.
+ */
+enum status domain_check(struct call *call);
+
+/*
+ * Answer a READ from TXN.  When CALL->password.todo is VERIFY afterwards,
+ * password_run() comes next and then domain_finish().
+ */
+enum status domain_read(struct call *call, struct kv_txn *txn);
+enum status domain_finish(struct call *call);
+
+/*
+ * Carry a WRITE out in TXN: the first answer again for a known idempotency key,
+ * DEADLINE and CANCELLED when it is too late to begin, a change taken back for a dry
+ * run.  May run several times for one call; each run starts anew.
+ */
+enum status domain_write(struct call *call, struct kv_txn *txn);
+
+/*
+ * Do a bounded piece of what is due at NOW_MS: start and complete anonymisations,
+ * drop old changes and old idempotency answers.  *MORE when something is left.
+ */
+enum status domain_housekeep(
+    struct domain *domain, struct kv_txn *txn, int64_t now_ms, bool *more);
+
+/*
+ * Walk everything in TXN and call REPORT with a sentence for each thing wrong:
+ * damaged values, records that do not decode, an index without its record, a
+ * record without its index, counters and sequence.  Returns how many there were.
+ */
+uint64_t domain_verify(struct kv_txn *txn,
+    void (*report)(void *context, const char *sentence), void *context);
+
+#endif
