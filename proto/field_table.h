@@ -14,7 +14,7 @@
 // clang-format off
 #define COMMON_FIELDS(F, S)                                                                \
 	F(S, ID,         "id",         INTEGER, 1, INTEGER_MAX, READ_ONLY, NULL, NULL)       \
-	F(S, UID,        "uid",        UID,     10, 10, READ_ONLY, NULL, NULL)               \
+	F(S, UID,        "uid",        UID,     10, 10, READ_ONLY | UNIQUE, NULL, NULL)               \
 	F(S, REVISION,   "revision",   INTEGER, 1, INTEGER_MAX, READ_ONLY, NULL, NULL)       \
 	F(S, CREATED_AT, "created_at", TIME,    0, INTEGER_MAX, READ_ONLY, NULL, NULL)       \
 	F(S, UPDATED_AT, "updated_at", TIME,    0, INTEGER_MAX, READ_ONLY, NULL, NULL)
@@ -87,7 +87,7 @@
 #define TOKEN_FIELDS(F)                                                                    \
 	COMMON_FIELDS(F, TOKEN)                                                            \
 	F(TOKEN, NAME,       "name",       LINE, 1, 255, REQUIRED, NULL, NULL)               \
-	F(TOKEN, STORE,      "store",      INTEGER, 1, STORE_ID_MAX, CREATE_ONLY | REQUIRED, NULL, NULL) \
+	F(TOKEN, STORE,      "store",      INTEGER, 1, STORE_ID_MAX, CREATE_ONLY | REQUIRED | INDEXED, NULL, NULL) \
 	F(TOKEN, SCOPES,     "scopes",     WORDS, 1, 32, REQUIRED, NULL, scope_words)        \
 	F(TOKEN, CUSTOMER,   "customer",   INTEGER, 1, INTEGER_MAX, CREATE_ONLY, NULL, NULL) \
 	F(TOKEN, USER,       "user",       OBJECT, 0, 1, 0, &person_shape, NULL)             \

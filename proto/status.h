@@ -59,7 +59,9 @@
 	X(DEFAULT_TWICE,      "is the second default of its type")                          \
 	X(NEEDS_TAX_ID,       "needs a valid tax id")                                       \
 	X(NOT_ENABLED,        "is not enabled in the store")                                \
-	X(CONFLICT,           "contradicts another field")
+	X(LOCKED,             "names a record whose state does not permit this")            \
+	X(FORBIDDEN,          "is not permitted to the token")                              \
+	X(CONFLICT,           "contradicts something else")
 // clang-format on
 
 enum status {

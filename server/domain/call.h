@@ -23,6 +23,9 @@
 struct domain;
 struct patch;
 
+/* What one call may take: a hundred of the largest records, merged. */
+#define CALL_ARENA_BYTES_MAX (32u * 1024 * 1024)
+
 /* Who asks.  Read from the token; see domain_identify(). */
 struct identity {
 	uint64_t token;      /* its id; 0: an operator on the unix socket, or nobody */
@@ -59,8 +62,9 @@ struct call {
 	int64_t              now_ms;      /* wall clock at receipt */
 	int64_t              deadline_ms; /* monotonic clock; 0: none */
 	atomic_bool          cancelled;   /* set by the loop at any time */
-	struct arena        *arena;
-	struct buf          *result; /* gets one MessagePack value on OK */
+	struct arena        *arena;   /* see CALL_ARENA_BYTES_MAX */
+	struct buf          *scratch; /* working space, meaningless between two functions */
+	struct buf          *result;  /* gets one MessagePack value on OK; of a write: empty */
 
 	/* Set by domain_check(). */
 	uint64_t            present;        /* ARG_BIT()s */

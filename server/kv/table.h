@@ -12,21 +12,22 @@
 // clang-format off
 #define KV_TABLES(X)                                                                       \
 	X(META,             "meta")             /* name -> format, created, … */           \
-	X(COUNTER,          "counter")          /* store, kind -> next id, count */        \
+	X(COUNTER,          "counter")          /* store, name -> numbers */               \
 	X(STORE,            "store")            /* 0, id -> record */                      \
-	X(STORE_INDEX,      "store_index")      /* 0, field, value -> id */                \
+	X(STORE_UNIQUE,     "store_unique")     /* 0, field, value -> id */                \
 	X(TOKEN,            "token")            /* 0, id -> record */                      \
+	X(TOKEN_UNIQUE,     "token_unique")     /* 0, field, value -> id */                \
+	X(TOKEN_INDEX,      "token_index")      /* 0, field, value, id -> nothing */       \
 	X(TOKEN_HASH,       "token_hash")       /* hash of the secret -> id */             \
-	X(TOKEN_STORE,      "token_store")      /* store, id -> nothing */                 \
 	X(CUSTOMER,         "customer")         /* store, id -> record */                  \
 	X(CUSTOMER_UNIQUE,  "customer_unique")  /* store, field, value -> id */            \
 	X(CUSTOMER_INDEX,   "customer_index")   /* store, field, value, id -> nothing */   \
-	X(CUSTOMER_DUE,     "customer_due")     /* time, store, id -> nothing */           \
-	X(PASSWORD,         "password")         /* store, customer -> argon2id string */   \
-	X(GROUP,            "group")            /* store, id -> record */                  \
-	X(GROUP_UNIQUE,     "group_unique")     /* as for customers */                     \
+	X(CUSTOMER_DUE,     "customer_due")     /* time, store, id -> change erased last */ \
+	X(SECRET,           "secret")           /* store, customer -> argon2id string; 0, token -> hash */ \
+	X(GROUP,            "group")            /* as for customers */                     \
+	X(GROUP_UNIQUE,     "group_unique")                                                \
 	X(GROUP_INDEX,      "group_index")                                                 \
-	X(TAG,              "tag")              /* store, id -> record */                  \
+	X(TAG,              "tag")                                                         \
 	X(TAG_UNIQUE,       "tag_unique")                                                  \
 	X(CHANGE,           "change")           /* sequence -> change */                   \
 	X(CHANGE_RECORD,    "change_record")    /* store, kind, id, sequence -> nothing */ \
