@@ -133,8 +133,8 @@ enum option_id {
 	    OPTION_COUNT
 };
 
-/* Where a value comes from; a later one goes over an earlier one. */
-enum option_source { OPTION_FROM_DEFAULT, OPTION_FROM_FILE, OPTION_FROM_FLAG };
+/* Who has given a value; a flag goes over the file. */
+enum option_source { OPTION_FROM_FILE = 1 << 0, OPTION_FROM_FLAG = 1 << 1 };
 
 /*
  * One member for each row.  A text is NULL for none.  admin_uid without a value is
@@ -145,7 +145,7 @@ struct options {
 	OPTION_TYPE_##KIND member;
 	OPTIONS(X)
 #undef X
-	enum option_source source[OPTION_COUNT];
+	unsigned char given[OPTION_COUNT]; /* option_source bits; 0: the default */
 };
 
 /*
