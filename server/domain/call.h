@@ -17,6 +17,7 @@
 #include "proto/message.h"
 #include "proto/method.h"
 #include "server/base/arena.h"
+#include "server/domain/args.h"
 #include "server/domain/violation.h"
 #include "server/kv/kv.h"
 
@@ -67,9 +68,8 @@ struct call {
 	struct buf          *result;  /* gets one MessagePack value on OK; of a write: empty */
 
 	/* Set by domain_check(). */
-	uint64_t            present;        /* ARG_BIT()s */
-	struct slice        arg[ARG_COUNT]; /* canonical values; see value.h */
-	struct patch       *patches;        /* what to change, one for each record */
+	struct args         args;
+	struct patch       *patches; /* what to change, one for each record */
 	unsigned            patch_count;
 	struct password_job password;
 
@@ -83,21 +83,10 @@ struct call {
 void call_init(struct call *call);
 
 static inline bool
-call_has(const struct call *call, enum argument arg)
-{
-	return (call->present & ARG_BIT(arg)) != 0;
-}
-
-static inline bool
 call_may(const struct call *call, enum scope scope)
 {
 	return scope == SCOPE_NONE || (call->who.scopes & SCOPE_BIT(scope)) != 0;
 }
-
-/* The argument's value; call_has() must hold. */
-int64_t      call_integer(const struct call *call, enum argument arg);
-bool         call_bool(const struct call *call, enum argument arg);
-struct slice call_text(const struct call *call, enum argument arg);
 
 /*
  * Append the error map of STATUS, which is not OK: code, message, retryable, and
