@@ -69,7 +69,7 @@
 	X(CUSTOMER_LIST,   "customer.list",   READ,  CUSTOMERS_READ, CUSTOMER, ARGS_LIST | A(GROUP) | A(TAG) | A(REFERENCE), 0) \
 	X(CUSTOMER_UPDATE, "customer.update", WRITE, CUSTOMERS_WRITE, CUSTOMER, ARGS_CUSTOMER_UPDATE, OWN) \
 	X(CUSTOMER_UPDATE_MANY, "customer.update_many", WRITE, CUSTOMERS_WRITE, CUSTOMER, A(UPDATES) | A(ATOMIC) | A(WANT), 0) \
-	X(CUSTOMER_DELETE, "customer.delete", WRITE, CUSTOMERS_DELETE, CUSTOMER, ARGS_DELETE, OWN) \
+	X(CUSTOMER_DELETE, "customer.delete", WRITE, CUSTOMERS_DELETE, CUSTOMER, ARGS_DELETE, OWN | FREES) \
 	X(CUSTOMER_VERIFY_PASSWORD, "customer.verify_password", READ, CUSTOMERS_PASSWORD, CUSTOMER, ARGS_ONE | A(EMAIL) | A(PASSWORD), OWN) \
 	X(CUSTOMER_ANONYMIZE, "customer.anonymize", WRITE, CUSTOMERS_ANONYMIZE, CUSTOMER, ARGS_ONE | A(IF_REVISION) | A(ANONYMIZE) | A(WANT), 0) \
 	X(GROUP_CREATE,    "group.create",    WRITE, GROUPS_WRITE, GROUP, ARGS_CREATE, 0)    \
@@ -77,13 +77,13 @@
 	X(GROUP_FIND,      "group.find",      READ,  GROUPS_READ,  GROUP, A(REFERENCE), 0)   \
 	X(GROUP_LIST,      "group.list",      READ,  GROUPS_READ,  GROUP, ARGS_LIST | A(REFERENCE), 0) \
 	X(GROUP_UPDATE,    "group.update",    WRITE, GROUPS_WRITE, GROUP, ARGS_UPDATE, 0)    \
-	X(GROUP_DELETE,    "group.delete",    WRITE, GROUPS_WRITE, GROUP, ARGS_DELETE, 0)    \
+	X(GROUP_DELETE,    "group.delete",    WRITE, GROUPS_WRITE, GROUP, ARGS_DELETE, FREES) \
 	X(TAG_CREATE,      "tag.create",      WRITE, TAGS_WRITE, TAG, ARGS_CREATE, 0)        \
 	X(TAG_GET,         "tag.get",         READ,  TAGS_READ,  TAG, ARGS_ONE, 0)           \
 	X(TAG_FIND,        "tag.find",        READ,  TAGS_READ,  TAG, A(NAME), 0)            \
 	X(TAG_LIST,        "tag.list",        READ,  TAGS_READ,  TAG, ARGS_LIST, 0)          \
 	X(TAG_UPDATE,      "tag.update",      WRITE, TAGS_WRITE, TAG, ARGS_UPDATE, 0)        \
-	X(TAG_DELETE,      "tag.delete",      WRITE, TAGS_WRITE, TAG, ARGS_DELETE, 0)        \
+	X(TAG_DELETE,      "tag.delete",      WRITE, TAGS_WRITE, TAG, ARGS_DELETE, FREES)    \
 	X(STORE_CREATE,    "store.create",    WRITE, OPERATE,    STORE, ARGS_CREATE, 0)      \
 	X(STORE_GET,       "store.get",       READ,  STORE_READ, STORE, ARGS_ONE, 0)         \
 	X(STORE_FIND,      "store.find",      READ,  OPERATE,    STORE, A(ECWID_ID) | A(BIGCOMMERCE_HASH) | A(COMMERCELAYER_ORGANIZATION_ID), 0) \
@@ -93,7 +93,7 @@
 	X(TOKEN_GET,       "token.get",       READ,  OPERATE,    TOKEN, ARGS_ONE, 0)         \
 	X(TOKEN_LIST,      "token.list",      READ,  OPERATE,    TOKEN, ARGS_LIST | A(STORE), 0) \
 	X(TOKEN_UPDATE,    "token.update",    WRITE, OPERATE,    TOKEN, ARGS_UPDATE, 0)      \
-	X(TOKEN_DELETE,    "token.delete",    WRITE, OPERATE,    TOKEN, ARGS_DELETE, 0)
+	X(TOKEN_DELETE,    "token.delete",    WRITE, OPERATE,    TOKEN, ARGS_DELETE, FREES)
 // clang-format on
 
 #define ARG_BIT(arg) (UINT64_C(1) << (arg))
@@ -111,9 +111,12 @@ enum method_access {
 enum method_flag {
 	/* Permitted to a token that is bound to one customer, for that customer. */
 	METHOD_OWN = 1,
+	/* Makes room, so it may use what the disk's quota keeps back for deletes. */
+	METHOD_FREES = 2,
 };
 
 #define OWN METHOD_OWN
+#define FREES METHOD_FREES
 enum method_number {
 #define X(name, wire, access, scope, record, args, flags) METHOD_##name,
 	PROTO_METHODS(X)

@@ -53,8 +53,13 @@ struct writer_counts {
 	uint64_t waiting;    /* operations queued now */
 };
 
-/* Start the thread.  KV must outlive it.  NO_MEMORY on failure. */
-enum status writer_start(struct writer **out, struct kv *kv);
+/*
+ * Start the thread.  KV must outlive it.  NO_MEMORY on failure.  COMMITTED, unless
+ * it is NULL, is called with CONTEXT on the writer thread each time a batch is on
+ * disk (or may be: UNKNOWN), before its operations are answered.
+ */
+enum status writer_start(struct writer **out, struct kv *kv,
+    void (*committed)(void *context), void *context);
 
 /* Hand OP over.  False when WRITER_WAITING_MAX wait already: OP stays the caller's. */
 bool writer_push(struct writer *writer, struct write_op *op);
