@@ -89,13 +89,14 @@ bucket_end(unsigned bucket)
 }
 
 void
-metric_latency_add(struct metric_set *set, unsigned method, int64_t us)
+metric_latency_add(struct metric_set *set, unsigned method, int64_t us, bool is_error)
 {
 	struct metric_histogram *histogram = &set->latency[method];
 	uint64_t                 value = us > 0 ? (uint64_t)us : 0;
 
 	metric_bump(&histogram->bucket[bucket_of(value)], 1);
 	metric_bump(&histogram->sum_us, value);
+	metric_bump(&histogram->errors, is_error ? 1 : 0);
 }
 
 uint64_t
@@ -144,6 +145,8 @@ metric_latency_read(
 			    &histogram->bucket[b], memory_order_relaxed);
 		latency->sum_us +=
 		    atomic_load_explicit(&histogram->sum_us, memory_order_relaxed);
+		latency->errors +=
+		    atomic_load_explicit(&histogram->errors, memory_order_relaxed);
 	}
 	/* Counted from the copy, so that count and quantiles agree. */
 	for (unsigned b = 0; b < METRIC_BUCKET_COUNT; b++)

@@ -63,6 +63,7 @@ struct metric_info {
 struct metric_histogram {
 	atomic_uint_fast64_t bucket[METRIC_BUCKET_COUNT];
 	atomic_uint_fast64_t sum_us;
+	atomic_uint_fast64_t errors; /* of the answers counted above */
 };
 
 /* What one thread counts. */
@@ -80,6 +81,7 @@ struct metrics {
 /* What metric_latency_read() found out about one method. */
 struct metric_latency {
 	uint64_t count;
+	uint64_t errors; /* of them */
 	uint64_t sum_us;
 	uint64_t p50_us; /* half of the answers took no longer */
 	uint64_t p99_us;
@@ -117,8 +119,9 @@ metric_sub(struct metric_set *set, enum metric metric, uint64_t delta)
 	metric_bump(&set->value[metric], 0 - delta);
 }
 
-/* Note that an answer of METHOD (a number below METHOD_COUNT) took US. */
-void metric_latency_add(struct metric_set *set, unsigned method, int64_t us);
+/* Note an answer of METHOD (a number below METHOD_COUNT): it took US; an error? */
+void metric_latency_add(
+    struct metric_set *set, unsigned method, int64_t us, bool is_error);
 
 /* The sum of METRIC over all sets. */
 uint64_t metric_sum(const struct metrics *metrics, enum metric metric);
