@@ -47,6 +47,7 @@ enum password_todo {
 
 /* Work for the password pool, which nobody else may do. */
 struct password_job {
+	struct password_job *next; /* of the same call */
 	enum password_todo todo;
 	struct slice       clear;
 	char               hash[PASSWORD_HASH_BYTES]; /* terminated PHC string */
@@ -71,7 +72,7 @@ struct call {
 	struct args         args;
 	struct patch       *patches; /* what to change, one for each record */
 	unsigned            patch_count;
-	struct password_job password;
+	struct password_job *passwords; /* to be run next, or NULL: see domain.h */
 
 	/* Set along the way, for the answer. */
 	struct violations violations;

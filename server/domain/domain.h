@@ -55,13 +55,13 @@ void domain_identify_operator(struct identity *who);
 
 /*
  * Judge CALL without the database: scope, arguments, fields.  UNAUTHENTICATED,
- * FORBIDDEN, INVALID, TOO_LARGE, NO_MEMORY.  When CALL->password.todo is HASH
- * afterwards, password_run() comes next, before the write is queued.
+ * FORBIDDEN, INVALID, TOO_LARGE, NO_MEMORY.  When CALL->passwords is not
+ * NULL afterwards, password_run() comes next, before the write is queued.
  */
 enum status domain_check(struct call *call);
 
 /*
- * Answer a READ from TXN.  When CALL->password.todo is VERIFY afterwards,
+ * Answer a READ from TXN.  When CALL->passwords is not NULL afterwards,
  * password_run() comes next and then domain_finish().
  */
 enum status domain_read(struct call *call, struct kv_txn *txn);
