@@ -1,0 +1,109 @@
+#include <assert.h>
+#include <stdlib.h>
+
+#include "proto/buf.h"
+
+/* What the first put allocates; enough for most messages. */
+static const size_t BYTES_FIRST = 256;
+
+void
+buf_init(struct buf *buf, size_t bytes_max)
+{
+	assert(bytes_max > 0);
+	*buf = (struct buf){ .bytes_max = bytes_max };
+}
+
+void
+buf_fini(struct buf *buf)
+{
+	free(buf->data);
+	buf_init(buf, buf->bytes_max);
+}
+
+/* Own at least SIZE_MIN bytes, which is no more than the bound. */
+static bool
+grow(struct buf *buf, size_t size_min)
+{
+	size_t size = buf->size > 0 ? buf->size : BYTES_FIRST;
+	char  *data;
+
+	assert(size_min <= buf->bytes_max);
+	while (size < size_min && size <= buf->bytes_max / 2)
+		size *= 2;
+	if (size < size_min || size > buf->bytes_max)
+		size = buf->bytes_max;
+	data = realloc(buf->data, size);
+	if (data == NULL)
+		return false;
+	buf->data = data;
+	buf->size = size;
+	return true;
+}
+
+char *
+buf_reserve(struct buf *buf, size_t len)
+{
+	if (buf->failed)
+		return NULL;
+	assert(buf->len <= buf->size && buf->size <= buf->bytes_max);
+	if (len > buf->bytes_max - buf->len)
+		goto failed;
+	if (buf->data == NULL || len > buf->size - buf->len)
+		if (!grow(buf, buf->len + len))
+			goto failed;
+	return buf->data + buf->len;
+
+failed:
+	buf->failed = true;
+	return NULL;
+}
+
+void
+buf_put(struct buf *buf, const void *data, size_t len)
+{
+	char *room;
+
+	if (len == 0)
+		return; /* DATA may be NULL, which memcpy must not see */
+	room = buf_reserve(buf, len);
+	if (room == NULL)
+		return;
+	memcpy(room, data, len);
+	buf->len += len;
+}
+
+void
+buf_drop(struct buf *buf, size_t len)
+{
+	assert(len <= buf->len);
+	buf->len -= len;
+	if (len > 0 && buf->len > 0)
+		memmove(buf->data, buf->data + len, buf->len);
+}
+
+void
+buf_truncate(struct buf *buf, size_t len)
+{
+	assert(len <= buf->len);
+	buf->len = len;
+	buf->failed = false;
+}
+
+void
+buf_clear(struct buf *buf, size_t bytes_kept)
+{
+	char *data;
+
+	buf_truncate(buf, 0);
+	if (buf->size <= bytes_kept)
+		return;
+	if (bytes_kept == 0) {
+		buf_fini(buf);
+		return;
+	}
+	data = realloc(buf->data, bytes_kept);
+	if (data == NULL)
+		return; /* could not shrink; it is still ours */
+	buf->data = data;
+	buf->size = bytes_kept;
+}
