@@ -4,9 +4,10 @@
  * For bytes that scan has accepted, or that a checksum vouches for.  It still
  * never reads past the end: what does not fit is a MALFORMED message.
  *
- * Errors stick.  After the first failure every read returns zero, nil or an empty
- * slice, and the caller looks once, at READER->status.  The exception: a loop
- * whose count came from the peer must check in each round, or count what is left.
+ * Errors stick.  After the first failure every read returns zero, false or an empty
+ * slice, reader_peek() says VALUE_END, and the caller looks once, at
+ * READER->status.  A count is never larger than what the bytes behind it can hold,
+ * so a loop over a count that came from the peer is bounded, too.
  *
  * Memory.  Slices point into the bytes given to reader_init().
  */

@@ -33,14 +33,14 @@ enum scan_result {
 	SCAN_BAD,  /* refused: see scan_status() */
 };
 
-/* The parser template's own state; opaque, big enough, checked in scan.c. */
+#define SCAN_STATE_BYTES 424
+
 struct scan {
-	struct scan_limits limits;
-	size_t             scanned; /* bytes of the message seen so far */
-	size_t             owed;    /* values still promised by open containers */
-	unsigned           elements;
-	enum status        status;
-	_Alignas(8) unsigned char state[1024];
+	size_t      bytes_max; /* of the limits; the state keeps the others */
+	size_t      scanned;   /* bytes of the message seen so far */
+	enum status status;    /* why it was refused, or OK */
+	/* The parser template's own, opaque here; scan.c checks the size. */
+	_Alignas(8) unsigned char state[SCAN_STATE_BYTES];
 };
 
 /* Begin a message.  LIMITS are copied. */
@@ -49,7 +49,8 @@ void scan_init(struct scan *scan, const struct scan_limits *limits);
 /*
  * Go on with a message of which BYTES are all bytes received so far, from its
  * first one on; the scan remembers how far it came.  On SCAN_DONE, *LEN is the
- * length of the message; more bytes may follow it.
+ * length of the message; more bytes may follow it, and the next message begins
+ * with scan_init().
  */
 enum scan_result scan_feed(struct scan *scan, struct slice bytes, size_t *len);
 
