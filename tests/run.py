@@ -122,9 +122,10 @@ def read_junit(path, prefix):
             name = "%s: %s.%s" % (prefix, case.get("classname"), case.get("name"))
         cases.setdefault(name, []).extend(case)
     for name, children in cases.items():
-        marks = {child.tag: child.get("message") or "" for child in children}
+        marks = {child.tag: child.get("message") or (child.text or "").strip()
+                 for child in children}
         if "failure" in marks or "error" in marks:
-            tally.failed.append((name, marks.get("failure") or marks.get("error") or ""))
+            tally.failed.append((name, marks.get("failure") or marks.get("error", "")))
         elif "skipped" in marks:
             tally.skipped.append((name, marks["skipped"]))
         else:
@@ -167,8 +168,8 @@ def unit_program(variant, program, logs, env):
             [program], path, log_path, "%s %s" % (variant, name),
             dict(env, CMOCKA_MESSAGE_OUTPUT="xml", CMOCKA_XML_FILE=path), PROGRAM_S_MAX)
     for test, why in tally.failed:
-        say("FAILED %s\n%s" % (test, why))
-    if tally.failed:
+        say("---- %s\n%s" % (test, why))
+    if tally.failed and os.path.getsize(log_path) > 1:
         show_log(log_path)
     return tally
 
