@@ -196,7 +196,7 @@ every_length_up_to_the_bound_leaves_a_whole_line(void **state)
 	for (size_t len = 0; len < sizeof(text); len++) {
 		assert_int_equal(ftruncate(f->log.fd, 0), 0);
 		assert_int_equal(lseek(f->log.fd, 0, SEEK_SET), 0);
-		log_info(&f->log, "refused", LOG_SLICE("a", slice_of(text, 150)),
+		log_info(&f->log, "refused", LOG_SLICE("a", slice_of(text, 200)),
 		    LOG_SLICE("b", slice_of(text, len)),
 		    LOG_SLICE("c", slice_of("", 0)));
 		json_decref(must_be_one_object(f));
