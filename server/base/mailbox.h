@@ -1,0 +1,65 @@
+/*
+ * mailbox -- hand objects over from many threads to one.
+ *
+ * An intrusive list behind a mutex: a message is a struct mail inside the object
+ * that is handed over, so sending never allocates and never fails.  How many
+ * messages there can be is for the owners of the objects to bound.
+ *
+ * Wake-ups.  The receiver is woken by the push that finds the mailbox empty, and
+ * takes everything at once.  So a push either joins messages whose wake-up has
+ * been sent and not been used yet, or sends one itself: none is lost.
+ *
+ * Threads.  Any thread may push; one thread receives.
+ *
+ * Memory.  A message belongs to the mailbox from push until it is taken.
+ */
+
+#ifndef BASE_MAILBOX_H
+#define BASE_MAILBOX_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct mail {
+	struct mail *next;
+};
+
+struct mailbox {
+	pthread_mutex_t mutex; /* guards what follows */
+	pthread_cond_t  filled;
+	struct mail    *first;
+	struct mail   **end; /* where the next message is linked */
+	bool            is_closed;
+	void (*wake)(void *receiver);
+	void *receiver;
+};
+
+/* The object of TYPE in which MAIL is MEMBER. */
+#define MAIL_OBJECT(mail, type, member) \
+	((type *)((char *)(mail)-offsetof(type, member)))
+
+/*
+ * Make BOX empty.  WAKE is called with RECEIVER by a push into the empty mailbox,
+ * on the thread that pushes and under the mutex: it must be short, like
+ * ev_async_send(), and must not call back.  NULL for a receiver that sleeps in
+ * mailbox_wait_all().
+ */
+void mailbox_init(struct mailbox *box, void (*wake)(void *receiver), void *receiver);
+
+/* Nobody may use BOX any more, and it must be empty. */
+void mailbox_fini(struct mailbox *box);
+
+void mailbox_push(struct mailbox *box, struct mail *mail);
+
+/* All messages, oldest first, linked by next; NULL if there are none. */
+struct mail *mailbox_take_all(struct mailbox *box);
+
+/* The same, but wait for the first.  NULL means closed; messages may be left. */
+struct mail *mailbox_wait_all(struct mailbox *box);
+
+/* Let mailbox_wait_all() return NULL from now on. */
+void mailbox_close(struct mailbox *box);
+bool mailbox_is_closed(struct mailbox *box);
+
+#endif
