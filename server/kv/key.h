@@ -11,13 +11,14 @@
 #ifndef KV_KEY_H
 #define KV_KEY_H
 
+#include <assert.h>
 #include <stdint.h>
 
 #include "server/kv/kv.h"
 
 struct key {
 	size_t len;
-	bool   overflow; /* something did not fit; key_slice() asserts it did */
+	bool   overflow; /* something did not fit; key_slice() asserts that all did */
 	char   data[KV_KEY_BYTES_MAX];
 };
 
@@ -30,12 +31,13 @@ void key_init_bare(struct key *key);
 void key_u8(struct key *key, uint8_t value);
 void key_u32(struct key *key, uint32_t value);
 void key_u64(struct key *key, uint64_t value);
-void key_text(struct key *key, struct slice text);  /* and its zero byte */
+void key_text(struct key *key, struct slice text);   /* and its zero byte */
 void key_bytes(struct key *key, struct slice bytes); /* as they are */
 
 static inline struct slice
 key_slice(const struct key *key)
 {
+	assert(!key->overflow);
 	return slice_of(key->data, key->len);
 }
 

@@ -1,0 +1,118 @@
+#include <assert.h>
+
+#include "server/kv/key.h"
+
+void
+key_init_bare(struct key *key)
+{
+	key->len = 0;
+	key->overflow = false;
+}
+
+void
+key_init(struct key *key, uint32_t store)
+{
+	key_init_bare(key);
+	key_u32(key, store);
+}
+
+void
+key_bytes(struct key *key, struct slice bytes)
+{
+	if (key->overflow || bytes.len > sizeof(key->data) - key->len) {
+		key->overflow = true;
+		return;
+	}
+	if (bytes.len > 0)
+		memcpy(key->data + key->len, bytes.data, bytes.len);
+	key->len += bytes.len;
+}
+
+/* Append the lowest WIDTH bytes of VALUE, highest first. */
+static void
+put_number(struct key *key, uint64_t value, size_t width)
+{
+	unsigned char bytes[sizeof(value)];
+	size_t        i;
+
+	for (i = width; i > 0; i--) {
+		bytes[i - 1] = (unsigned char)(value & 0xff);
+		value >>= 8;
+	}
+	key_bytes(key, slice_of(bytes, width));
+}
+
+void
+key_u8(struct key *key, uint8_t value)
+{
+	put_number(key, value, sizeof(value));
+}
+
+void
+key_u32(struct key *key, uint32_t value)
+{
+	put_number(key, value, sizeof(value));
+}
+
+void
+key_u64(struct key *key, uint64_t value)
+{
+	put_number(key, value, sizeof(value));
+}
+
+void
+key_text(struct key *key, struct slice text)
+{
+	assert(text.len == 0 || memchr(text.data, '\0', text.len) == NULL);
+	key_bytes(key, text);
+	key_u8(key, 0);
+}
+
+static uint64_t
+number_at(const char *data, size_t width)
+{
+	uint64_t value = 0;
+	size_t   i;
+
+	for (i = 0; i < width; i++)
+		value = value << 8 | (unsigned char)data[i];
+	return value;
+}
+
+bool
+key_take_last_u64(struct slice *key, uint64_t *value)
+{
+	if (key->len < sizeof(*value))
+		return false;
+	key->len -= sizeof(*value);
+	*value = number_at(key->data + key->len, sizeof(*value));
+	return true;
+}
+
+/* Take the WIDTH bytes at the front. */
+static bool
+take_first(struct slice *key, size_t width, uint64_t *value)
+{
+	if (key->len < width)
+		return false;
+	*value = number_at(key->data, width);
+	*key = slice_of(key->data + width, key->len - width);
+	return true;
+}
+
+bool
+key_take_u32(struct slice *key, uint32_t *value)
+{
+	uint64_t wide;
+
+	if (!take_first(key, sizeof(*value), &wide))
+		return false;
+	*value = (uint32_t)wide;
+	return true;
+}
+
+bool
+key_take_u64(struct slice *key, uint64_t *value)
+{
+	return take_first(key, sizeof(*value), value);
+}
