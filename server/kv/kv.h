@@ -32,9 +32,9 @@
 #include "proto/status.h"
 #include "server/kv/table.h"
 
-#define KV_KEY_BYTES_MAX 511u   /* LMDB's bound; a longer key is a bug, asserted */
-#define KV_NEST_MAX 2u          /* transactions within one another */
-#define KV_FORMAT 1             /* of the file; a newer one is refused */
+#define KV_KEY_BYTES_MAX 511u /* LMDB's bound; a longer key is a bug, asserted */
+#define KV_NEST_MAX 2u        /* transactions within one another */
+#define KV_FORMAT 1           /* of the file; a newer one is refused */
 
 struct kv;
 struct kv_snapshot;
@@ -54,6 +54,7 @@ struct kv_txn {
 	enum status         status;   /* the first failure, or STATUS_OK */
 	bool                wrote;    /* something was put or deleted */
 	bool                reserve;  /* may use the room kept for deletes */
+	bool                is_full;  /* kv's: only that room was left at its begin */
 };
 
 /*
@@ -111,8 +112,9 @@ void kv_write(struct kv_batch *batch, struct kv_txn *txn);
  * End BATCH, keeping it, on disk, before this returns.
  *
  *   OK              committed, and published to snapshots
- *   STORAGE_FULL, STORAGE_FAILED, NO_MEMORY
- *                   nothing happened, surely
+ *   STORAGE_FULL, STORAGE_FAILED, NO_MEMORY, DAMAGED
+ *                   nothing happened, surely; also after a failure in a view
+ *                   of the batch that the engine does not permit to go on from
  *   UNKNOWN         the last step failed and it could not be found out whether
  *                   the batch is there
  */
@@ -133,12 +135,15 @@ void kv_nest_drop(struct kv_txn *parent, struct kv_txn *child);
 /* ---- inside a view ---- */
 
 /* Look KEY up.  False when it is absent, and also once TXN has failed. */
-bool kv_get(struct kv_txn *txn, enum kv_table table, struct slice key,
-    struct slice *value);
+bool kv_get(
+    struct kv_txn *txn, enum kv_table table, struct slice key, struct slice *value);
 
-/* Set KEY to VALUE, replacing what was there. */
-void kv_put(struct kv_txn *txn, enum kv_table table, struct slice key,
-    struct slice value);
+/*
+ * Set KEY to VALUE, replacing what was there.  Neither may point into the
+ * database: what kv_get() lent moves while this writes.
+ */
+void kv_put(
+    struct kv_txn *txn, enum kv_table table, struct slice key, struct slice value);
 
 /* Remove KEY; it need not be there. */
 void kv_del(struct kv_txn *txn, enum kv_table table, struct slice key);
@@ -169,8 +174,8 @@ struct kv_scan {
 
 void kv_scan_begin(struct kv_scan *scan, struct kv_txn *txn, enum kv_table table,
     struct slice prefix, struct slice from);
-void kv_scan_back(struct kv_scan *scan, struct kv_txn *txn, enum kv_table table,
-    struct slice prefix);
+void kv_scan_back(
+    struct kv_scan *scan, struct kv_txn *txn, enum kv_table table, struct slice prefix);
 bool kv_scan_next(struct kv_scan *scan, struct slice *key, struct slice *value);
 void kv_scan_end(struct kv_scan *scan);
 

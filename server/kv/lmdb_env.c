@@ -1,0 +1,507 @@
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "server/kv/key.h"
+#include "server/kv/lmdb_env.h"
+
+#define READERS_SPARE 16u             /* for tools that look while we run */
+#define DISK_FULL_BYTES (1024 * 1024) /* less than this free is a full disk */
+
+/* Keys of KV_META. */
+#define META_FORMAT SLICE("format")
+#define META_BATCH SLICE("batch") /* how many were committed, ever */
+#define META_PROBE SLICE("probe") /* what a probe commit changes */
+
+static const char *const table_names[KV_TABLE_COUNT] = {
+#define X(name, disk) disk,
+	KV_TABLES(X)
+#undef X
+};
+
+enum status
+lmdb_status(int rc)
+{
+	switch (rc) {
+	case 0: return STATUS_OK;
+	case MDB_MAP_FULL:
+	case ENOSPC:
+	case EDQUOT:
+	case EFBIG: return STATUS_STORAGE_FULL;
+	case MDB_TXN_FULL:
+	case ENOMEM: return STATUS_NO_MEMORY;
+	case MDB_CORRUPTED:
+	case MDB_PAGE_NOTFOUND:
+	case LMDB_DAMAGED: return STATUS_DAMAGED;
+	default: return STATUS_STORAGE_FAILED;
+	}
+}
+
+/* ---- numbers in KV_META ---- */
+
+static int
+get_number(struct kv *kv, MDB_txn *mdb, struct slice name, uint64_t *number)
+{
+	struct slice value;
+	int          rc;
+
+	if ((rc = lmdb_get(kv, mdb, KV_META, name, &value)) != 0)
+		return rc;
+	return key_take_u64(&value, number) ? 0 : LMDB_DAMAGED;
+}
+
+static int
+put_number(struct kv *kv, MDB_txn *mdb, struct slice name, uint64_t number)
+{
+	struct key value;
+
+	key_init_bare(&value);
+	key_u64(&value, number);
+	return lmdb_put(kv, mdb, KV_META, name, key_slice(&value));
+}
+
+int
+lmdb_count_batch(struct kv *kv, MDB_txn *mdb)
+{
+	return put_number(kv, mdb, META_BATCH, kv->batches + 1);
+}
+
+/* ---- the environment ---- */
+
+/* An environment of PATH, or LMDB's code. */
+static int
+env_open(MDB_env **out, const struct kv *kv, const char *path, unsigned flags)
+{
+	MDB_env *env;
+	int      rc;
+
+	*out = NULL;
+	if ((rc = mdb_env_create(&env)) != 0)
+		return rc;
+	if ((rc = mdb_env_set_mapsize(env, kv->bytes_max)) != 0 ||
+	    (rc = mdb_env_set_maxdbs(env, KV_TABLE_COUNT)) != 0 ||
+	    (rc = mdb_env_set_maxreaders(env, kv->snapshots_max + READERS_SPARE)) !=
+		0 ||
+	    /* NOTLS: a view belongs to its object, not to its thread. */
+	    (rc = mdb_env_open(env, path, MDB_NOTLS | flags, 0600)) != 0) {
+		mdb_env_close(env);
+		return rc;
+	}
+	*out = env;
+	return 0;
+}
+
+static int
+open_tables(struct kv *kv, MDB_txn *mdb, unsigned flags)
+{
+	unsigned i;
+	int      rc = 0;
+
+	for (i = 0; i < KV_TABLE_COUNT && rc == 0; i++)
+		rc = mdb_dbi_open(mdb, table_names[i], flags, &kv->tables[i]);
+	return rc;
+}
+
+/* Everything KV must know of its environment; FORMAT is 0 in a foreign file. */
+static int
+load(struct kv *kv, uint64_t *format)
+{
+	MDB_txn *mdb;
+	int      rc;
+
+	*format = 0;
+	rc = mdb_txn_begin(kv->env, NULL, kv->read_only ? MDB_RDONLY : 0, &mdb);
+	if (rc != 0)
+		return rc;
+	rc = mdb_dbi_open(mdb, table_names[KV_META], 0, &kv->tables[KV_META]);
+	if (rc == 0)
+		rc = get_number(kv, mdb, META_FORMAT, format);
+	if (rc == MDB_NOTFOUND)
+		rc = 0; /* not ours: the caller will see it */
+	else if (rc == 0 && *format == KV_FORMAT &&
+		 (rc = open_tables(kv, mdb, kv->read_only ? 0 : MDB_CREATE)) == 0 &&
+		 (rc = get_number(kv, mdb, META_BATCH, &kv->batches)) == 0) {
+		atomic_store(&kv->bytes_used, lmdb_bytes_used(kv, mdb));
+		return mdb_txn_commit(mdb);
+	}
+	mdb_txn_abort(mdb);
+	return rc;
+}
+
+uint64_t
+lmdb_bytes_used(struct kv *kv, MDB_txn *mdb)
+{
+	static const unsigned lmdbs_own[] = { 0, 1 }; /* free pages; names of tables */
+	size_t                pages = 2;              /* the meta pages */
+	MDB_stat              st;
+	unsigned              i;
+
+	for (i = 0; i < KV_TABLE_COUNT + 2; i++) {
+		MDB_dbi dbi = i < 2 ? lmdbs_own[i] : kv->tables[i - 2];
+
+		if (mdb_stat(mdb, dbi, &st) == 0)
+			pages += st.ms_branch_pages + st.ms_leaf_pages +
+				 st.ms_overflow_pages;
+	}
+	return (uint64_t)pages * LMDB_PAGE_BYTES;
+}
+
+/* ---- creation ---- */
+
+static int
+fill_new(struct kv *kv, MDB_env *env)
+{
+	MDB_txn *mdb;
+	int      rc;
+
+	if ((rc = mdb_txn_begin(env, NULL, 0, &mdb)) != 0)
+		return rc;
+	if ((rc = open_tables(kv, mdb, MDB_CREATE)) != 0 ||
+	    (rc = put_number(kv, mdb, META_FORMAT, KV_FORMAT)) != 0 ||
+	    (rc = put_number(kv, mdb, META_BATCH, 0)) != 0) {
+		mdb_txn_abort(mdb);
+		return rc;
+	}
+	return mdb_txn_commit(mdb);
+}
+
+/* Make the name of the complete file final. */
+static int
+rename_new(struct kv *kv)
+{
+	int fd, rc = 0;
+
+	fd = openat(kv->dir, LMDB_FILE_NEW, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno;
+	if (fsync(fd) != 0 ||
+	    renameat(kv->dir, LMDB_FILE_NEW, kv->dir, LMDB_FILE) != 0 ||
+	    fsync(kv->dir) != 0)
+		rc = errno;
+	close(fd);
+	return rc;
+}
+
+/* Create the file under another name first: a crash leaves all of it or nothing. */
+static int
+create(struct kv *kv)
+{
+	MDB_env *env;
+	char    *path;
+	int      rc;
+
+	if (unlinkat(kv->dir, LMDB_FILE_NEW, 0) != 0 && errno != ENOENT)
+		return errno;
+	if (asprintf(&path, "%s/" LMDB_FILE_NEW, kv->path) < 0)
+		return ENOMEM;
+	/* NOLOCK: nobody else can be here, and no lock file must be left. */
+	rc = env_open(&env, kv, path, MDB_NOSUBDIR | MDB_NOLOCK);
+	free(path);
+	if (rc == 0) {
+		rc = fill_new(kv, env);
+		mdb_env_close(env);
+	}
+	if (rc == 0)
+		rc = rename_new(kv);
+	if (rc != 0)
+		unlinkat(kv->dir, LMDB_FILE_NEW, 0);
+	return rc;
+}
+
+/* ---- opening ---- */
+
+/* Open the environment of the file that is there. */
+static enum status
+open_existing(struct kv *kv, char *why, size_t why_size)
+{
+	uint64_t format;
+	int      rc, dead;
+
+	rc = env_open(
+	    &kv->env, kv, kv->path, kv->read_only ? MDB_RDONLY | MDB_NOLOCK : 0);
+	if (rc != 0) {
+		snprintf(why, why_size, "cannot open " LMDB_FILE ": %s%s",
+		    mdb_strerror(rc),
+		    rc == ENOMEM ? "; lower the size it may grow to, or raise the "
+				   "limit of address space"
+				 : "");
+		return lmdb_status(rc);
+	}
+	mdb_reader_check(kv->env, &dead);
+	rc = load(kv, &format);
+	if (rc == 0 && format == KV_FORMAT)
+		return STATUS_OK;
+	if (rc != 0)
+		snprintf(why, why_size, "cannot read " LMDB_FILE ": %s",
+		    rc == LMDB_DAMAGED ? "a checksum is wrong; restore a backup"
+				       : mdb_strerror(rc));
+	else if (format == 0)
+		snprintf(why, why_size,
+		    LMDB_FILE
+		    " is not a database of customerd: name another directory");
+	else
+		snprintf(why, why_size,
+		    LMDB_FILE " has format %llu, and this server knows %d: install a "
+			      "newer one",
+		    (unsigned long long)format, KV_FORMAT);
+	mdb_env_close(kv->env);
+	kv->env = NULL;
+	return rc == 0 ? STATUS_STORAGE_FAILED : lmdb_status(rc);
+}
+
+/* Open the environment, and create it first if need be. */
+static enum status
+open_or_create(struct kv *kv, char *why, size_t why_size)
+{
+	enum status status;
+	bool        exists;
+	int         rc;
+
+	status = lmdb_file_check(kv->dir, &exists, why, why_size);
+	if (status != STATUS_OK)
+		return status;
+	if (!exists && kv->read_only) {
+		snprintf(why, why_size, "there is no " LMDB_FILE " in %s", kv->path);
+		return STATUS_STORAGE_FAILED;
+	}
+	if (!exists && (rc = create(kv)) != 0) {
+		snprintf(why, why_size, "cannot create " LMDB_FILE " in %s: %s",
+		    kv->path, mdb_strerror(rc));
+		return lmdb_status(rc);
+	}
+	return open_existing(kv, why, why_size);
+}
+
+/* The lock of KV.  Writers first: a loop is back in a moment, and never nests. */
+static int
+lock_init(struct kv *kv)
+{
+	pthread_rwlockattr_t attr;
+	int                  rc;
+
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(
+	    &attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	rc = pthread_rwlock_init(&kv->lock, &attr);
+	pthread_rwlockattr_destroy(&attr);
+	return rc;
+}
+
+static struct kv *
+kv_new(const struct kv_options *options)
+{
+	struct kv *kv;
+	unsigned   i;
+
+	if ((kv = calloc(1, sizeof(*kv))) == NULL)
+		return NULL;
+	kv->bytes_max = (options->bytes_max + LMDB_PAGE_BYTES - 1) / LMDB_PAGE_BYTES *
+			LMDB_PAGE_BYTES;
+	kv->snapshots_max = options->snapshots_max;
+	kv->read_only = options->read_only;
+	pthread_mutex_init(&kv->snapshots_mutex, NULL);
+	kv->path = strdup(options->path);
+	kv->snapshots = calloc(kv->snapshots_max + 1, sizeof(*kv->snapshots));
+	if (kv->path == NULL || kv->snapshots == NULL || lock_init(kv) != 0) {
+		free(kv->snapshots);
+		free(kv->path);
+		free(kv);
+		return NULL;
+	}
+	for (i = 0; i < KV_TABLE_COUNT; i++)
+		kv->seeds[i] = XXH3_64bits(table_names[i], strlen(table_names[i]));
+	return kv;
+}
+
+static void
+kv_free(struct kv *kv)
+{
+	pthread_mutex_destroy(&kv->snapshots_mutex);
+	pthread_rwlock_destroy(&kv->lock);
+	free(kv->snapshots);
+	free(kv->path);
+	free(kv);
+}
+
+enum status
+kv_open(struct kv **out, const struct kv_options *options, char *why, size_t why_size)
+{
+	enum status status = STATUS_STORAGE_FAILED;
+	struct kv  *kv;
+
+	*out = NULL;
+	if ((kv = kv_new(options)) == NULL) {
+		snprintf(why, why_size, "out of memory");
+		return STATUS_NO_MEMORY;
+	}
+	if ((kv->dir = lmdb_dir_open(kv->path, why, why_size)) < 0)
+		goto free_kv;
+	if ((status = open_or_create(kv, why, why_size)) != STATUS_OK)
+		goto close_dir;
+	*out = kv;
+	return STATUS_OK;
+
+close_dir:
+	close(kv->dir);
+free_kv:
+	kv_free(kv);
+	return status;
+}
+
+void
+kv_close(struct kv *kv)
+{
+	unsigned i;
+
+	if (kv == NULL)
+		return;
+	assert(!kv->batch_is_open);
+	for (i = 0; i < kv->snapshots_max; i++)
+		assert(kv->snapshots[i] == NULL);
+	if (kv->env != NULL)
+		mdb_env_close(kv->env);
+	close(kv->dir);
+	kv_free(kv);
+}
+
+uint64_t
+kv_sequence(const struct kv *kv)
+{
+	return atomic_load(&kv->sequence);
+}
+
+void
+kv_usage(const struct kv *kv, uint64_t *bytes_used, uint64_t *bytes_max)
+{
+	*bytes_used = atomic_load(&kv->bytes_used);
+	*bytes_max = kv->bytes_max;
+}
+
+void
+lmdb_publish(struct kv *kv)
+{
+	atomic_fetch_add(&kv->sequence, 1);
+}
+
+/* ---- failures of the disk ---- */
+
+/* Close the environment and what is open in it, with the lock held. */
+static void
+close_env(struct kv *kv)
+{
+	unsigned i;
+
+	pthread_mutex_lock(&kv->snapshots_mutex);
+	for (i = 0; i < kv->snapshots_max; i++)
+		if (kv->snapshots[i] != NULL && kv->snapshots[i]->mdb != NULL) {
+			mdb_txn_abort(kv->snapshots[i]->mdb);
+			kv->snapshots[i]->mdb = NULL;
+		}
+	pthread_mutex_unlock(&kv->snapshots_mutex);
+	if (kv->env != NULL)
+		mdb_env_close(kv->env);
+	kv->env = NULL;
+}
+
+/* Open the environment anew, with the lock held. */
+static enum status
+reopen(struct kv *kv)
+{
+	enum status status;
+	char        why[512];
+	bool        exists;
+
+	close_env(kv);
+	status = lmdb_file_check(kv->dir, &exists, why, sizeof(why));
+	if (status == STATUS_OK && !exists)
+		status = STATUS_STORAGE_FAILED;
+	if (status == STATUS_OK)
+		status = open_existing(kv, why, sizeof(why));
+	return status;
+}
+
+/* Commit something that nobody needs: it shows whether the disk takes it. */
+static int
+probe(struct kv *kv)
+{
+	MDB_txn *mdb;
+	int      rc;
+
+	if ((rc = mdb_txn_begin(kv->env, NULL, 0, &mdb)) != 0)
+		return rc;
+	if ((rc = put_number(kv, mdb, META_PROBE, ++kv->probes)) != 0) {
+		mdb_txn_abort(mdb);
+		return rc;
+	}
+	return mdb_txn_commit(mdb);
+}
+
+/* Whether LMDB refuses everything, until reopened. */
+static bool
+is_lost(struct kv *kv)
+{
+	MDB_txn *mdb;
+	int      rc;
+
+	if ((rc = mdb_txn_begin(kv->env, NULL, 0, &mdb)) == 0)
+		mdb_txn_abort(mdb);
+	return rc == MDB_PANIC;
+}
+
+enum status
+lmdb_overcome(struct kv *kv)
+{
+	enum status status = STATUS_OK;
+
+	/* No view begins before the probe says that what it would show is there. */
+	pthread_rwlock_wrlock(&kv->lock);
+	if (kv->condition == LMDB_LOST && (status = reopen(kv)) == STATUS_OK) {
+		kv->condition = LMDB_SUSPECT;
+		lmdb_publish(kv);
+	}
+	if (status == STATUS_OK && (status = lmdb_status(probe(kv))) == STATUS_OK)
+		kv->condition = LMDB_SOUND;
+	else if (kv->env != NULL && is_lost(kv))
+		kv->condition = LMDB_LOST;
+	pthread_rwlock_unlock(&kv->lock);
+	return status;
+}
+
+static bool
+disk_is_full(const struct kv *kv)
+{
+	struct statvfs st;
+
+	return fstatvfs(kv->dir, &st) == 0 &&
+	       (uint64_t)st.f_bavail * st.f_frsize < DISK_FULL_BYTES;
+}
+
+enum status
+lmdb_commit_failed(struct kv *kv, int rc)
+{
+	enum status status = lmdb_status(rc);
+	uint64_t    number = kv->batches + 1;
+
+	if (is_lost(kv)) {
+		/*
+		 * The meta page that makes the batch count is on the disk, or not.
+		 * Read it again; and since what was read may be the kernel's copy
+		 * alone, believe it once a newer commit stands upon it.
+		 */
+		kv->condition = LMDB_LOST;
+		if (lmdb_overcome(kv) != STATUS_OK)
+			return STATUS_UNKNOWN;
+		return kv->batches == number ? STATUS_OK : STATUS_STORAGE_FAILED;
+	}
+	/* LMDB says EIO for a write cut short, as the last room on a disk does. */
+	if (status == STATUS_STORAGE_FAILED && disk_is_full(kv))
+		status = STATUS_STORAGE_FULL;
+	if (status == STATUS_STORAGE_FAILED)
+		kv->condition = LMDB_SUSPECT;
+	return status;
+}

@@ -1,0 +1,121 @@
+/*
+ * lmdb_env -- what the files of the LMDB engine share.  Nobody else includes it.
+ *
+ *   lmdb.c       snapshots, batches, views and scans: the body of kv.h
+ *   lmdb_env.c   opens the environment, and overcomes failures of the disk
+ *   lmdb_file.c  checks the directory and the file before LMDB maps them
+ *
+ * Threads.  A snapshot that holds a view holds LOCK shared.  The writer takes it
+ * exclusively to replace the environment, which LMDB demands after a failure to
+ * write a meta page; so it waits for the loops to end their turns.
+ */
+
+#ifndef KV_LMDB_ENV_H
+#define KV_LMDB_ENV_H
+
+#include <lmdb.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "server/kv/kv.h"
+
+#define LMDB_FILE "data.mdb"
+#define LMDB_FILE_NEW "data.mdb.new" /* while it is being created */
+#define LMDB_PAGE_BYTES 4096u
+
+struct kv_snapshot {
+	struct kv *kv;
+	MDB_txn   *mdb;      /* NULL: not begun, or its environment is gone */
+	uint64_t   sequence; /* had been published when the view began */
+	bool       is_held;  /* there is a view, and KV->lock is shared */
+	bool       is_spent; /* LMDB met a failure in the view and refuses more */
+};
+
+struct kv_batch {
+	struct kv     *kv;
+	MDB_txn       *mdb[KV_NEST_MAX + 1]; /* NULL where beginning one failed */
+	struct kv_txn *views[KV_NEST_MAX + 1];
+	unsigned       depth;  /* the innermost, the one that may be used */
+	unsigned       scans;  /* begun and not ended */
+	enum status    status; /* the failure after which LMDB refuses the batch */
+	bool           wrote;
+	uint64_t       bytes_used;
+};
+
+/* How far the disk is to be trusted. */
+enum lmdb_condition {
+	LMDB_SOUND,
+	LMDB_SUSPECT, /* a commit failed: prove the disk with an empty one first */
+	LMDB_LOST,    /* LMDB refuses everything until the environment is reopened */
+};
+
+struct kv {
+	char    *path;
+	int      dir; /* keeps other servers out for as long as it is open */
+	size_t   bytes_max;
+	unsigned snapshots_max;
+	bool     read_only;
+	uint64_t seeds[KV_TABLE_COUNT]; /* of the checksums */
+
+	_Atomic uint64_t sequence;
+	_Atomic uint64_t bytes_used;
+
+	pthread_rwlock_t lock; /* guards what follows, see above */
+	MDB_env         *env;  /* NULL while it could not be reopened */
+	MDB_dbi          tables[KV_TABLE_COUNT];
+
+	pthread_mutex_t      snapshots_mutex; /* taken after LOCK, if with it */
+	struct kv_snapshot **snapshots;       /* snapshots_max of them, some NULL */
+
+	/* The writer's alone. */
+	enum lmdb_condition condition;
+	uint64_t            batches; /* as in the file, KV_META "batch" */
+	uint64_t            probes;
+	struct kv_batch     batch;
+	bool                batch_is_open;
+};
+
+/* ---- lmdb_file.c ---- */
+
+/*
+ * Open the directory PATH and keep other servers out of it.  Its descriptor, or
+ * -1 and a sentence in WHY.
+ */
+int lmdb_dir_open(const char *path, char *why, size_t why_size);
+
+/*
+ * Check the database file in DIR, if there is one, as far as must be before LMDB
+ * maps it: a file shorter than its pages would be a SIGBUS later.
+ */
+enum status lmdb_file_check(int dir, bool *exists, char *why, size_t why_size);
+
+/* ---- lmdb_env.c ---- */
+
+/* Our status for LMDB's RC. */
+enum status lmdb_status(int rc);
+
+/* What the commit of a batch that failed with RC came to. */
+enum status lmdb_commit_failed(struct kv *kv, int rc);
+
+/* Trust the disk again, if it deserves it. */
+enum status lmdb_overcome(struct kv *kv);
+
+/* Make what was committed visible to snapshots. */
+void lmdb_publish(struct kv *kv);
+
+/* Count the batch in MDB as done, in KV_META. */
+int lmdb_count_batch(struct kv *kv, MDB_txn *mdb);
+
+/* Bytes in pages that are in use, as MDB sees the file. */
+uint64_t lmdb_bytes_used(struct kv *kv, MDB_txn *mdb);
+
+/* ---- lmdb.c: values with their checksums ---- */
+
+/* LMDB's code, or LMDB_DAMAGED. */
+#define LMDB_DAMAGED (-1)
+int lmdb_get(struct kv *kv, MDB_txn *mdb, enum kv_table table, struct slice key,
+    struct slice *value);
+int lmdb_put(struct kv *kv, MDB_txn *mdb, enum kv_table table, struct slice key,
+    struct slice value);
+
+#endif
