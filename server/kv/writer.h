@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "proto/status.h"
+#include "server/base/mailbox.h"
 #include "server/kv/kv.h"
 
 #define WRITER_WAITING_MAX 16384u /* operations queued; more are refused */
@@ -32,7 +33,7 @@
 struct writer;
 
 struct write_op {
-	struct write_op *next; /* the queue's */
+	struct mail mail; /* the queue's from push to done(), then its owner's */
 	/*
 	 * Check against TXN, then write, then say how it went.  A refusal (any
 	 * status but OK) must come before the first write.

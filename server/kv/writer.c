@@ -1,0 +1,241 @@
+#include <assert.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "server/kv/writer.h"
+
+struct writer {
+	struct kv       *kv;
+	pthread_t        thread;
+	struct mailbox   inbox;
+	_Atomic uint64_t waiting; /* pushed, and not in a batch yet */
+
+	pthread_mutex_t      mutex; /* guards counts */
+	struct writer_counts counts;
+
+	/* The thread's alone. */
+	struct mail     *first; /* taken from the inbox, and not in a batch yet */
+	struct write_op *ops[WRITER_BATCH_MAX];
+};
+
+/* ---- one batch ---- */
+
+static void
+count_commit(struct writer *writer, size_t operations, enum status status)
+{
+	struct writer_counts *counts = &writer->counts;
+
+	pthread_mutex_lock(&writer->mutex);
+	if (status == STATUS_OK) {
+		counts->commits++;
+		counts->operations += operations;
+		if (counts->batch_max < operations)
+			counts->batch_max = operations;
+	} else {
+		counts->failures++;
+	}
+	pthread_mutex_unlock(&writer->mutex);
+}
+
+static void
+count_split(struct writer *writer)
+{
+	pthread_mutex_lock(&writer->mutex);
+	writer->counts.splits++;
+	pthread_mutex_unlock(&writer->mutex);
+}
+
+/* Hand the operations back.  If COMMITTED is a failure, it is what they hear. */
+static void
+answer(struct write_op **ops, size_t count, enum status committed)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (committed != STATUS_OK)
+			ops[i]->status = committed;
+		ops[i]->done(ops[i]);
+	}
+}
+
+/*
+ * Apply one operation.  False when it failed after it had written: then what it
+ * wrote must not be committed.
+ */
+static bool
+apply(struct write_op *op, struct kv_batch *batch)
+{
+	struct kv_txn txn;
+
+	kv_write(batch, &txn);
+	txn.reserve = op->reserve;
+	op->status = txn.status;
+	if (op->status == STATUS_OK)
+		op->status = op->apply(op, &txn);
+	if (op->status == STATUS_OK)
+		op->status = txn.status;
+	return op->status == STATUS_OK || !txn.wrote;
+}
+
+/*
+ * Apply OPS in one batch and commit it.  False when that must be tried again with
+ * fewer of them; otherwise they have been answered.
+ */
+static bool
+attempt(struct writer *writer, struct write_op **ops, size_t count)
+{
+	struct kv_batch *batch;
+	enum status      status;
+	size_t           i;
+
+	if ((status = kv_batch_begin(writer->kv, &batch)) != STATUS_OK) {
+		count_commit(writer, count, status);
+		answer(ops, count, status);
+		return true;
+	}
+	for (i = 0; i < count && apply(ops[i], batch); i++)
+		;
+	if (i < count) {
+		kv_batch_abort(batch);
+		if (count > 1)
+			return false;
+		answer(ops, count, STATUS_OK);
+		return true;
+	}
+#ifdef FAULT_ANSWER_BEFORE_COMMIT
+	/* A liar, for the durability tests to catch. */
+	answer(ops, count, STATUS_OK);
+	nanosleep(&(struct timespec){ .tv_nsec = 20 * 1000 * 1000 }, NULL);
+	count_commit(writer, count, kv_batch_commit(batch));
+	return true;
+#endif
+	status = kv_batch_commit(batch);
+	count_commit(writer, count, status);
+	/* What may be there already must not be applied again. */
+	if (status != STATUS_OK && status != STATUS_UNKNOWN && count > 1)
+		return false;
+	answer(ops, count, status);
+	return true;
+}
+
+/* Bring OPS to an end, in one batch or, if need be, in ever smaller ones. */
+static void
+settle(struct writer *writer, struct write_op **ops, size_t count)
+{
+	size_t half = count / 2;
+
+	if (attempt(writer, ops, count))
+		return;
+	count_split(writer);
+	settle(writer, ops, half);
+	settle(writer, ops + half, count - half);
+}
+
+/* ---- the thread ---- */
+
+/* Take the next operations out of the queue. */
+static size_t
+gather(struct writer *writer)
+{
+	size_t count = 0;
+
+	while (writer->first != NULL && count < WRITER_BATCH_MAX) {
+		struct mail *mail = writer->first;
+
+		writer->first = mail->next;
+		writer->ops[count++] = MAIL_OBJECT(mail, struct write_op, mail);
+	}
+	atomic_fetch_sub(&writer->waiting, count);
+	return count;
+}
+
+static void *
+run(void *context)
+{
+	struct writer *writer = context;
+
+	while (!mailbox_is_closed(&writer->inbox)) {
+		if (writer->first == NULL)
+			writer->first = mailbox_wait_all(&writer->inbox);
+		else
+			settle(writer, writer->ops, gather(writer));
+	}
+	do {
+		size_t count = gather(writer);
+
+		answer(writer->ops, count, STATUS_SHUTTING_DOWN);
+		if (writer->first == NULL)
+			writer->first = mailbox_take_all(&writer->inbox);
+	} while (writer->first != NULL);
+	return NULL;
+}
+
+/* Start the thread without signals: they are for the main loop. */
+static int
+start_thread(struct writer *writer)
+{
+	sigset_t all, before;
+	int      rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(&writer->thread, NULL, run, writer);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return rc;
+}
+
+enum status
+writer_start(struct writer **out, struct kv *kv)
+{
+	struct writer *writer;
+
+	*out = NULL;
+	if ((writer = calloc(1, sizeof(*writer))) == NULL)
+		return STATUS_NO_MEMORY;
+	writer->kv = kv;
+	mailbox_init(&writer->inbox, NULL, NULL);
+	pthread_mutex_init(&writer->mutex, NULL);
+	if (start_thread(writer) != 0) {
+		pthread_mutex_destroy(&writer->mutex);
+		mailbox_fini(&writer->inbox);
+		free(writer);
+		return STATUS_NO_MEMORY;
+	}
+	*out = writer;
+	return STATUS_OK;
+}
+
+bool
+writer_push(struct writer *writer, struct write_op *op)
+{
+	if (atomic_fetch_add(&writer->waiting, 1) >= WRITER_WAITING_MAX) {
+		atomic_fetch_sub(&writer->waiting, 1);
+		return false;
+	}
+	mailbox_push(&writer->inbox, &op->mail);
+	return true;
+}
+
+void
+writer_stop(struct writer *writer)
+{
+	if (writer == NULL)
+		return;
+	mailbox_close(&writer->inbox);
+	pthread_join(writer->thread, NULL);
+	pthread_mutex_destroy(&writer->mutex);
+	mailbox_fini(&writer->inbox);
+	free(writer);
+}
+
+void
+writer_count(struct writer *writer, struct writer_counts *counts)
+{
+	pthread_mutex_lock(&writer->mutex);
+	*counts = writer->counts;
+	pthread_mutex_unlock(&writer->mutex);
+	counts->waiting = atomic_load(&writer->waiting);
+}
