@@ -8,7 +8,9 @@
 #include "server/kv/writer.h"
 
 struct writer {
-	struct kv       *kv;
+	struct kv *kv;
+	void (*committed)(void *context);
+	void            *context; /* of committed() */
 	pthread_t        thread;
 	struct mailbox   inbox;
 	_Atomic uint64_t waiting; /* pushed, and not in a batch yet */
@@ -80,6 +82,19 @@ apply(struct write_op *op, struct kv_batch *batch)
 	return op->status == STATUS_OK || !txn.wrote;
 }
 
+/* Commit BATCH, of COUNT operations, and tell those who wait for changes. */
+static enum status
+commit(struct writer *writer, struct kv_batch *batch, size_t count)
+{
+	enum status status = kv_batch_commit(batch);
+
+	count_commit(writer, count, status);
+	if (writer->committed != NULL &&
+	    (status == STATUS_OK || status == STATUS_UNKNOWN))
+		writer->committed(writer->context);
+	return status;
+}
+
 /*
  * Apply OPS in one batch and commit it.  False when that must be tried again with
  * fewer of them; otherwise they have been answered.
@@ -109,11 +124,10 @@ attempt(struct writer *writer, struct write_op **ops, size_t count)
 	/* A liar, for the durability tests to catch. */
 	answer(ops, count, STATUS_OK);
 	nanosleep(&(struct timespec){ .tv_nsec = 20 * 1000 * 1000 }, NULL);
-	count_commit(writer, count, kv_batch_commit(batch));
+	commit(writer, batch, count);
 	return true;
 #endif
-	status = kv_batch_commit(batch);
-	count_commit(writer, count, status);
+	status = commit(writer, batch, count);
 	/* What may be there already must not be applied again. */
 	if (status != STATUS_OK && status != STATUS_UNKNOWN && count > 1)
 		return false;
@@ -188,7 +202,8 @@ start_thread(struct writer *writer)
 }
 
 enum status
-writer_start(struct writer **out, struct kv *kv)
+writer_start(
+    struct writer **out, struct kv *kv, void (*committed)(void *context), void *context)
 {
 	struct writer *writer;
 
@@ -196,6 +211,8 @@ writer_start(struct writer **out, struct kv *kv)
 	if ((writer = calloc(1, sizeof(*writer))) == NULL)
 		return STATUS_NO_MEMORY;
 	writer->kv = kv;
+	writer->committed = committed;
+	writer->context = context;
 	mailbox_init(&writer->inbox, NULL, NULL);
 	pthread_mutex_init(&writer->mutex, NULL);
 	if (start_thread(writer) != 0) {
