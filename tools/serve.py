@@ -39,8 +39,14 @@ class Stop(Exception):
     """A signal asked for the end."""
 
 
+stopping = False
+
+
 def on_signal(number, frame):
-    raise Stop()
+    global stopping
+    if not stopping:   # once is enough: the way out must not be interrupted
+        stopping = True
+        raise Stop()
 
 
 def address(text):
@@ -192,8 +198,8 @@ class Programs:
         raise by_pidfd[readable[0]].has_ended()
 
     def stop(self):
-        for number in SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
+        global stopping
+        stopping = True
         while self.running:
             self.running.pop().stop()
 
@@ -252,7 +258,7 @@ def main():
     try:
         build()
         must_be_free(arguments.listen, "--listen")
-        with tempfile.TemporaryDirectory(prefix="customerd-") as socket_folder:
+        with tempfile.TemporaryDirectory(prefix="customerd-run-") as socket_folder:
             try:
                 listen, unix_path = start_server(arguments, programs, socket_folder)
                 start_shim(arguments, programs, unix_path)
