@@ -42,13 +42,13 @@
 	X(listen, "listen", ADDRESS, "HOST:PORT", "127.0.0.1:7410", 0, 255, SERVING,            \
 	    "the TCP address to serve; empty for none")                                         \
 	X(unix_path, "unix", TEXT, "PATH", "", 0, 107, SERVING,                                 \
-	    "a unix socket to serve as well; who runs as --admin-uid needs no token there")     \
+	    "a unix socket to serve as well; operators need no token there")     \
 	X(listen_fd, "listen-fd", DESCRIPTOR, "N", "", 3, 1048576, SERVING,                     \
 	    "a listening socket that was inherited; may be given four times")                   \
 	X(allow_plain_tcp, "allow-plain-tcp", FLAG, "", "no", 0, 1, SERVING,                    \
 	    "permit --listen beyond this machine; tokens then travel in clear")                 \
 	X(admin_uid, "admin-uid", USER, "UID", "", 0, 4294967294, SERVING,                      \
-	    "who is the operator on the unix socket; by default the server's own user only")    \
+	    "an operator on the unix socket, besides root and the server's own user")    \
 	X(loops, "loops", INTEGER, "N", "1", 1, 64, SERVING,                                    \
 	    "threads that serve connections")                                                   \
 	X(connections_max, "connections-max", INTEGER, "N", "10000", 1, 1000000, SERVING,       \
