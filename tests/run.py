@@ -215,7 +215,7 @@ def pytest(variant, where, logs, env):
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
     tally = with_junit(
-        [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml=" + path,
+        [PYTHON, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", "--junitxml=" + path,
          os.path.join("tests", where)], path, log_path, variant, env)
     if tally.failed:
         show_log(log_path)
