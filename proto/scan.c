@@ -12,11 +12,10 @@
  * declared as bytes, so whatever is read through another type must be allowed to
  * alias them.
  */
-#define IN_STATE struct __attribute__((may_alias))
+#define IN_STATE __attribute__((may_alias))
 
 /* What the callbacks count.  ELEMENTS + OWED never passes ELEMENTS_MAX. */
-IN_STATE tally
-{
+struct IN_STATE tally {
 	unsigned elements_max, depth_max;
 	unsigned elements; /* values, keys and containers begun */
 	unsigned owed;     /* values still promised by open containers */
@@ -65,7 +64,7 @@ refuse(char *object)
 /*
  * The template calls these.  Its "object" is what an unpacker would build; ours is
  * one char, and matters only where it belongs to a container: scan_init() writes
- * into each place of the stack how deep that place is, and nothing changes it.
+ * into each place of the stack how deep that place is, which stays true to the end.
  */
 // clang-format off
 #define on_root(tally)                      0
@@ -93,7 +92,7 @@ refuse(char *object)
 #define on_map_item(tally, map, key, value) TAKEN
 // clang-format on
 
-#define msgpack_unpack_struct_decl(name) IN_STATE template##name
+#define msgpack_unpack_struct_decl(name) struct IN_STATE template##name
 #define msgpack_unpack_struct(name) struct template##name
 #define msgpack_unpack_func(type, name) static inline type template##name
 #define msgpack_unpack_callback(name) on##name

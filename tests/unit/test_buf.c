@@ -1,0 +1,212 @@
+/* buf: bytes that grow at the end, up to a bound. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "proto/buf.h"
+
+/* Let a sanitizer's malloc answer NULL as the plain one does, instead of ending us. */
+const char *__asan_default_options(void);
+const char *__tsan_default_options(void);
+
+const char *
+__asan_default_options(void)
+{
+	return "allocator_may_return_null=1";
+}
+
+const char *
+__tsan_default_options(void)
+{
+	return "allocator_may_return_null=1";
+}
+
+static void
+puts_follow_one_another(void **state)
+{
+	struct buf buf;
+
+	(void)state;
+	buf_init(&buf, 1000);
+	buf_put(&buf, "Ada", 3);
+	buf_put(&buf, NULL, 0);
+	buf_put(&buf, " Lovelace", 9);
+	assert_true(slice_equal(buf_slice(&buf), SLICE("Ada Lovelace")));
+	assert_false(buf.failed);
+	buf_fini(&buf);
+}
+
+static void
+it_grows_by_doubling_up_to_the_bound(void **state)
+{
+	const size_t bytes_max = 100000;
+	struct buf   buf;
+	size_t       size = 0;
+	unsigned     growths = 0;
+
+	(void)state;
+	buf_init(&buf, bytes_max);
+	for (size_t i = 0; i < bytes_max; i++) {
+		buf_put(&buf, &(char){ (char)i }, 1);
+		assert_true(buf.len <= buf.size && buf.size <= bytes_max);
+		growths += buf.size != size;
+		size = buf.size;
+	}
+	assert_false(buf.failed);
+	assert_int_equal(buf.len, bytes_max);
+	assert_true(growths < 12);
+	for (size_t i = 0; i < bytes_max; i++)
+		assert_int_equal(buf.data[i], (char)i);
+	buf_fini(&buf);
+}
+
+static void
+a_put_beyond_the_bound_is_lost_and_so_is_every_later_one(void **state)
+{
+	struct buf buf;
+
+	(void)state;
+	buf_init(&buf, 4);
+	buf_put(&buf, "abc", 3);
+	buf_put(&buf, "de", 2);
+	assert_true(buf.failed);
+	buf_put(&buf, "f", 1);
+	assert_null(buf_reserve(&buf, 1));
+	assert_true(slice_equal(buf_slice(&buf), SLICE("abc")));
+	buf_fini(&buf);
+	assert_false(buf.failed);
+	buf_put(&buf, "abcd", 4);
+	assert_false(buf.failed);
+	buf_fini(&buf);
+}
+
+static void
+an_absurd_length_is_refused(void **state)
+{
+	struct buf buf;
+
+	(void)state;
+	buf_init(&buf, 1000);
+	buf_put(&buf, "abc", 3);
+	assert_null(buf_reserve(&buf, SIZE_MAX));
+	assert_null(buf_reserve(&buf, SIZE_MAX - 2));
+	assert_int_equal(buf.len, 3);
+	buf_fini(&buf);
+}
+
+static void
+out_of_memory_is_a_failure_that_keeps_what_is_there(void **state)
+{
+	struct buf buf;
+
+	(void)state;
+	buf_init(&buf, SIZE_MAX);
+	buf_put(&buf, "abc", 3);
+	assert_null(buf_reserve(&buf, SIZE_MAX / 2));
+	assert_true(buf.failed);
+	assert_true(slice_equal(buf_slice(&buf), SLICE("abc")));
+	buf_fini(&buf);
+}
+
+static void
+room_is_filled_by_the_caller(void **state)
+{
+	struct buf buf;
+	char      *room;
+
+	(void)state;
+	buf_init(&buf, 10);
+	room = buf_reserve(&buf, 10);
+	assert_non_null(room);
+	memcpy(room, "abc", 3);
+	buf.len += 3;
+	assert_non_null(buf_reserve(&buf, 7));
+	assert_non_null(buf_reserve(&buf, 0));
+	assert_null(buf_reserve(&buf, 8));
+	assert_true(slice_equal(buf_slice(&buf), SLICE("abc")));
+	buf_fini(&buf);
+}
+
+static void
+what_is_behind_the_dropped_moves_to_the_front(void **state)
+{
+	struct buf buf;
+
+	(void)state;
+	buf_init(&buf, 10);
+	buf_drop(&buf, 0);
+	buf_put(&buf, "abcdef", 6);
+	buf_drop(&buf, 0);
+	buf_drop(&buf, 2);
+	assert_true(slice_equal(buf_slice(&buf), SLICE("cdef")));
+	buf_put(&buf, "gh", 2);
+	buf_drop(&buf, 5);
+	assert_true(slice_equal(buf_slice(&buf), SLICE("h")));
+	buf_drop(&buf, 1);
+	assert_int_equal(buf.len, 0);
+	buf_fini(&buf);
+}
+
+static void
+cutting_the_end_off_forgets_the_failure(void **state)
+{
+	struct buf buf;
+
+	(void)state;
+	buf_init(&buf, 8);
+	buf_put(&buf, "abcdef", 6);
+	buf_put(&buf, "ghi", 3);
+	assert_true(buf.failed);
+	buf_truncate(&buf, 2);
+	assert_false(buf.failed);
+	buf_put(&buf, "xyz", 3);
+	assert_true(slice_equal(buf_slice(&buf), SLICE("abxyz")));
+	buf_fini(&buf);
+}
+
+static void
+clearing_keeps_as_much_memory_as_asked(void **state)
+{
+	struct buf buf;
+
+	(void)state;
+	buf_init(&buf, 10000);
+	assert_non_null(buf_reserve(&buf, 10000));
+	buf.failed = true;
+	buf_clear(&buf, 20000);
+	assert_int_equal(buf.size, 10000);
+	assert_false(buf.failed);
+	buf_clear(&buf, 300);
+	assert_int_equal(buf.size, 300);
+	buf_put(&buf, "abc", 3);
+	assert_true(slice_equal(buf_slice(&buf), SLICE("abc")));
+	buf_clear(&buf, 0);
+	assert_int_equal(buf.size, 0);
+	assert_null(buf.data);
+	buf_put(&buf, "abc", 3);
+	assert_int_equal(buf.len, 3);
+	buf_fini(&buf);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(puts_follow_one_another),
+		cmocka_unit_test(it_grows_by_doubling_up_to_the_bound),
+		cmocka_unit_test(
+		    a_put_beyond_the_bound_is_lost_and_so_is_every_later_one),
+		cmocka_unit_test(an_absurd_length_is_refused),
+		cmocka_unit_test(out_of_memory_is_a_failure_that_keeps_what_is_there),
+		cmocka_unit_test(room_is_filled_by_the_caller),
+		cmocka_unit_test(what_is_behind_the_dropped_moves_to_the_front),
+		cmocka_unit_test(cutting_the_end_off_forgets_the_failure),
+		cmocka_unit_test(clearing_keeps_as_much_memory_as_asked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
