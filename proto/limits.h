@@ -23,6 +23,7 @@
 #define MAP_DEPTH_MAX 5u                /* containers in metadata and its like */
 #define RESULT_BYTES_MAX (1024u * 1024) /* one answer; lists stop before it */
 #define UPDATE_MANY_MAX 100u            /* customers in one update_many */
+#define IMPORT_ID_MAX (INTEGER_MAX / 2) /* so that new ids remain behind it */
 #define LIST_LIMIT_DEFAULT 100u         /* records in one answer of a list */
 #define LIST_LIMIT_MAX 1000u            /* the same, on request */
 #define VIOLATIONS_MAX 64u              /* field errors reported for one request */

@@ -18,12 +18,6 @@
 #define META_BATCH SLICE("batch") /* how many were committed, ever */
 #define META_PROBE SLICE("probe") /* what a probe commit changes */
 
-static const char *const table_names[KV_TABLE_COUNT] = {
-#define X(name, disk) disk,
-	KV_TABLES(X)
-#undef X
-};
-
 enum status
 lmdb_status(int rc)
 {
@@ -103,7 +97,7 @@ open_tables(struct kv *kv, MDB_txn *mdb, unsigned flags)
 	int      rc = 0;
 
 	for (i = 0; i < KV_TABLE_COUNT && rc == 0; i++)
-		rc = mdb_dbi_open(mdb, table_names[i], flags, &kv->tables[i]);
+		rc = mdb_dbi_open(mdb, kv_table_name(i), flags, &kv->tables[i]);
 	return rc;
 }
 
@@ -118,7 +112,7 @@ load(struct kv *kv, uint64_t *format)
 	rc = mdb_txn_begin(kv->env, NULL, kv->read_only ? MDB_RDONLY : 0, &mdb);
 	if (rc != 0)
 		return rc;
-	rc = mdb_dbi_open(mdb, table_names[KV_META], 0, &kv->tables[KV_META]);
+	rc = mdb_dbi_open(mdb, kv_table_name(KV_META), 0, &kv->tables[KV_META]);
 	if (rc == 0)
 		rc = get_number(kv, mdb, META_FORMAT, format);
 	if (rc == MDB_NOTFOUND)
@@ -314,7 +308,7 @@ kv_new(const struct kv_options *options)
 		return NULL;
 	}
 	for (i = 0; i < KV_TABLE_COUNT; i++)
-		kv->seeds[i] = XXH3_64bits(table_names[i], strlen(table_names[i]));
+		kv->seeds[i] = XXH3_64bits(kv_table_name(i), strlen(kv_table_name(i)));
 	return kv;
 }
 

@@ -43,4 +43,7 @@ enum kv_table {
 	KV_TABLE_COUNT
 };
 
+/* The name on disk. */
+const char *kv_table_name(enum kv_table table);
+
 #endif
