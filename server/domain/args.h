@@ -10,7 +10,7 @@
 struct call;
 
 struct args {
-	uint64_t     present;        /* ARG_BIT()s */
+	uint64_t     present;          /* ARG_BIT()s */
 	struct slice value[ARG_COUNT]; /* canonical (value.h), in the call's arena */
 };
 
@@ -33,10 +33,10 @@ int64_t      args_integer(const struct args *args, enum argument arg);
 bool         args_bool(const struct args *args, enum argument arg);
 struct slice args_text(const struct args *args, enum argument arg);
 /* The number of a WORD argument's word. */
-unsigned     args_word(const struct args *args, enum argument arg);
+unsigned args_word(const struct args *args, enum argument arg);
 
 /* Note that exactly one of A and B must be given, if it is not so. */
-void args_need_one(const struct args *args, struct call *call, enum argument a,
-    enum argument b);
+void args_need_one(
+    const struct args *args, struct call *call, enum argument a, enum argument b);
 
 #endif

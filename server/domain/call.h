@@ -26,6 +26,7 @@ struct patch;
 
 /* What one call may take: a hundred of the largest records, merged. */
 #define CALL_ARENA_BYTES_MAX (32u * 1024 * 1024)
+#define CALL_SCRATCH_BYTES_MAX (2u * FRAME_BYTES_MAX)
 
 /* Who asks.  Read from the token; see domain_identify(). */
 struct identity {
@@ -48,10 +49,10 @@ enum password_todo {
 /* Work for the password pool, which nobody else may do. */
 struct password_job {
 	struct password_job *next; /* of the same call */
-	enum password_todo todo;
-	struct slice       clear;
-	char               hash[PASSWORD_HASH_BYTES]; /* terminated PHC string */
-	bool               matches;
+	enum password_todo   todo;
+	struct slice         clear;
+	char                 hash[PASSWORD_HASH_BYTES]; /* terminated PHC string */
+	bool                 matches;
 };
 
 struct call {
@@ -64,20 +65,23 @@ struct call {
 	int64_t              now_ms;      /* wall clock at receipt */
 	int64_t              deadline_ms; /* monotonic clock; 0: none */
 	atomic_bool          cancelled;   /* set by the loop at any time */
-	struct arena        *arena;   /* see CALL_ARENA_BYTES_MAX */
-	struct buf          *scratch; /* working space, meaningless between two functions */
-	struct buf          *result;  /* gets one MessagePack value on OK; of a write: empty */
+	struct arena        *arena;       /* see CALL_ARENA_BYTES_MAX */
+	struct buf *scratch; /* working space, meaningless between two functions */
+	struct buf *result;  /* gets one MessagePack value on OK; of a write: empty */
 
 	/* Set by domain_check(). */
-	struct args         args;
-	struct patch       *patches; /* what to change, one for each record */
-	unsigned            patch_count;
+	struct args          args;
+	struct patch        *patches; /* what to change, one for each record */
+	unsigned             patch_count;
 	struct password_job *passwords; /* to be run next, or NULL: see domain.h */
 
 	/* Set along the way, for the answer. */
 	struct violations violations;
-	const char       *detail;   /* a sentence in place of the status's own, or NULL */
+	const char       *detail; /* a sentence in place of the status's own, or NULL */
 	int64_t           revision; /* with REVISION_MISMATCH: the current one */
+	struct slice      login; /* verify_password: the customer's record, or empty */
+	uint64_t         *noted; /* customers whose records the answer holds */
+	unsigned          noted_count;
 };
 
 /* Make CALL empty; the net sets its part afterwards. */

@@ -1,0 +1,244 @@
+#include <assert.h>
+#include <sodium.h>
+
+#include "proto/pack.h"
+#include "server/domain/change.h"
+#include "server/domain/edit.h"
+#include "server/domain/index.h"
+
+#define UID_BYTES 10u
+
+static void
+begin(struct edit *edit, struct call *call, struct kv_txn *txn, const struct kind *kind,
+    enum edit_op op)
+{
+	*edit = (struct edit){
+		.call = call,
+		.txn = txn,
+		.kind = kind,
+		.shape = kind_shape(kind),
+		.store = kind_store(kind, call),
+		.op = op,
+	};
+}
+
+/* Ten random letters and digits; 62^10 makes a clash unlikely, index_check() makes it
+ * harmless. */
+static void
+make_uid(char uid[UID_BYTES])
+{
+	static const char alphabet[] = "0123456789"
+				       "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				       "abcdefghijklmnopqrstuvwxyz";
+
+	for (unsigned i = 0; i < UID_BYTES; i++)
+		uid[i] = alphabet[randombytes_uniform(sizeof(alphabet) - 1)];
+}
+
+static bool
+id_is_taken(struct edit *edit, uint64_t id)
+{
+	struct slice value;
+	struct key   key;
+
+	kind_record_key(&key, edit->store, id);
+	return kv_get(edit->txn, edit->kind->records, key_slice(&key), &value);
+}
+
+enum status
+edit_create(struct edit *edit, struct call *call, struct kv_txn *txn,
+    const struct kind *kind, uint64_t id, struct slice uid)
+{
+	struct kind_counter counter;
+	char                random[UID_BYTES];
+	int64_t             created_at = call->now_ms;
+
+	begin(edit, call, txn, kind, EDIT_CREATE);
+	kind_count_get(txn, kind, edit->store, &counter);
+	if (id != 0 && id_is_taken(edit, id))
+		violations_add(&call->violations, SLICE("id"), RULE_TAKEN);
+	if (id == 0 && counter.id_last >= INTEGER_MAX)
+		violations_add(&call->violations, SLICE("id"), RULE_TOO_LARGE);
+	edit->id = id != 0 ? id : counter.id_last + 1;
+	if (uid.len == 0) {
+		make_uid(random);
+		uid = slice_of(random, sizeof(random));
+	}
+	if (args_have(&call->args, ARG_CREATED_AT))
+		created_at = args_integer(&call->args, ARG_CREATED_AT);
+	record_set_integer(&edit->new, COMMON_ID, (int64_t)edit->id, call->arena);
+	record_set_text(&edit->new, COMMON_UID, uid, call->arena);
+	record_set_integer(&edit->new, COMMON_REVISION, 1, call->arena);
+	record_set_integer(&edit->new, COMMON_CREATED_AT, created_at, call->arena);
+	record_set_integer(&edit->new, COMMON_UPDATED_AT, call->now_ms, call->arena);
+	return txn->status;
+}
+
+/* The id of the record called UID, or 0. */
+static uint64_t
+find_uid(struct edit *edit, struct slice uid)
+{
+	struct record name = { 0 };
+
+	record_set_text(&name, COMMON_UID, uid, edit->call->arena);
+	return index_find(edit->txn, edit->kind, edit->store,
+	    &edit->shape->fields[COMMON_UID], name.field[COMMON_UID],
+	    edit->call->scratch);
+}
+
+enum status
+edit_load(struct edit *edit, struct call *call, struct kv_txn *txn,
+    const struct kind *kind, uint64_t id, struct slice uid, enum edit_op op)
+{
+	struct slice value;
+	struct key   key;
+
+	assert(op != EDIT_CREATE);
+	begin(edit, call, txn, kind, op);
+	edit->id = id != 0 ? id : find_uid(edit, uid);
+	kind_record_key(&key, edit->store, edit->id);
+	if (!kv_get(txn, kind->records, key_slice(&key), &value))
+		return txn->status != STATUS_OK ? txn->status : STATUS_NOT_FOUND;
+	value = arena_copy(call->arena, value);
+	if (call->arena->failed)
+		return STATUS_NO_MEMORY;
+	if (!record_split(&edit->old, edit->shape, value))
+		return STATUS_DAMAGED;
+	if (op == EDIT_UPDATE)
+		edit->new = edit->old;
+	return STATUS_OK;
+}
+
+void
+edit_patch(struct edit *edit, const struct patch *patch)
+{
+	uint64_t secret = shape_places(edit->shape, SECRET);
+	uint64_t places = patch->set.present & ~secret;
+
+	edit->patch = patch;
+	edit->has_secret = (patch->set.present & secret) != 0;
+	edit->drop_secret = (patch->clear & secret) != 0;
+	edit->new.present &= ~patch->clear;
+	for (; places != 0; places &= places - 1) {
+		unsigned place = (unsigned)__builtin_ctzll(places);
+
+		record_set(&edit->new, place, patch->set.field[place]);
+	}
+}
+
+static bool
+any_change(const struct edit *edit)
+{
+	for (unsigned i = 0; i < edit->shape->count; i++)
+		if (!record_same(&edit->old, &edit->new, i))
+			return true;
+	return edit->has_secret;
+}
+
+/* One revision up; time does not run backwards for a record. */
+static void
+step_revision(struct edit *edit)
+{
+	struct arena *arena = edit->call->arena;
+	int64_t       updated_at = record_integer(&edit->old, COMMON_UPDATED_AT);
+
+	if (updated_at < edit->call->now_ms)
+		updated_at = edit->call->now_ms;
+	record_set_integer(&edit->new, COMMON_REVISION,
+	    record_integer(&edit->old, COMMON_REVISION) + 1, arena);
+	record_set_integer(&edit->new, COMMON_UPDATED_AT, updated_at, arena);
+}
+
+static size_t
+packed_bytes(const struct edit *edit)
+{
+	size_t bytes = 3; /* the map's header at its largest */
+
+	for (unsigned i = 0; i < edit->shape->count; i++)
+		if (record_has(&edit->new, i))
+			bytes += edit->shape->fields[i].name.len + 2 +
+				 edit->new.field[i].len;
+	return bytes;
+}
+
+enum status
+edit_check(struct edit *edit)
+{
+	struct call *call = edit->call;
+	enum status (*hook)(struct edit *) =
+	    edit->op == EDIT_DELETE ? edit->kind->before_delete : edit->kind->before;
+	enum status status = hook != NULL ? hook(edit) : STATUS_OK;
+
+	if (status != STATUS_OK)
+		return status;
+	if (edit->op == EDIT_DELETE) {
+		edit->changed = true;
+		return edit->txn->status;
+	}
+	edit->changed = any_change(edit);
+	if (edit->changed && edit->op == EDIT_UPDATE)
+		step_revision(edit);
+	index_check(edit);
+	if (call->arena->failed)
+		return STATUS_NO_MEMORY;
+	if (edit->txn->status != STATUS_OK)
+		return edit->txn->status;
+	if (violations_any(&call->violations))
+		return STATUS_INVALID;
+	if (packed_bytes(edit) > RECORD_BYTES_MAX) {
+		call->detail = "the record would be larger than record_bytes_max";
+		return STATUS_TOO_LARGE;
+	}
+	return STATUS_OK;
+}
+
+static void
+update_counter(struct edit *edit)
+{
+	struct kind_counter counter;
+
+	if (edit->op == EDIT_UPDATE)
+		return;
+	kind_count_get(edit->txn, edit->kind, edit->store, &counter);
+	if (edit->op == EDIT_DELETE)
+		counter.count--;
+	else
+		counter.count++;
+	if (counter.id_last < edit->id)
+		counter.id_last = edit->id;
+	kind_count_put(edit->txn, edit->kind, edit->store, &counter);
+}
+
+static void
+write_record(struct edit *edit)
+{
+	struct buf *buf = edit->call->scratch;
+	struct key  key;
+
+	kind_record_key(&key, edit->store, edit->id);
+	if (edit->op == EDIT_DELETE) {
+		kv_del(edit->txn, edit->kind->records, key_slice(&key));
+		return;
+	}
+	buf_clear(buf, buf->bytes_max);
+	record_pack(&edit->new, edit->shape, UINT64_MAX, buf);
+	if (buf->failed)
+		edit->txn->status = STATUS_NO_MEMORY;
+	kv_put(edit->txn, edit->kind->records, key_slice(&key), buf_slice(buf));
+}
+
+void
+edit_write(struct edit *edit)
+{
+	void (*hook)(struct edit *) =
+	    edit->op == EDIT_DELETE ? edit->kind->after_delete : edit->kind->after;
+
+	assert(edit->changed);
+	assert(!violations_any(&edit->call->violations));
+	write_record(edit);
+	index_update(edit);
+	update_counter(edit);
+	change_append(edit);
+	if (hook != NULL)
+		hook(edit);
+}

@@ -1,0 +1,166 @@
+#include <assert.h>
+
+#include "proto/reader.h"
+#include "server/domain/index.h"
+#include "server/domain/text.h"
+
+#define INDEX_KEY_TAIL_BYTES 8u /* the id behind the value of an index key */
+
+/* Append one scalar value as keys hold it. */
+static bool
+key_value(struct key *key, const struct field *field, struct reader *reader,
+    struct buf *scratch)
+{
+	struct slice text;
+	int64_t      number;
+
+	if (reader_peek(reader) == VALUE_INTEGER) {
+		if (!reader_integer(reader, &number) || number < 0)
+			return false;
+		key_u64(key, (uint64_t)number);
+		return true;
+	}
+	text = reader_text(reader);
+	if (field->kind == FIELD_EMAIL) {
+		buf_clear(scratch, scratch->bytes_max);
+		if (!text_email_key(text, scratch))
+			return false;
+		text = buf_slice(scratch);
+	}
+	if (key->len + text.len + 1 + INDEX_KEY_TAIL_BYTES > KV_KEY_BYTES_MAX)
+		return false;
+	key_text(key, text);
+	return true;
+}
+
+bool
+index_key(
+    struct key *key, const struct field *field, struct slice value, struct buf *scratch)
+{
+	struct reader reader;
+
+	key_text(key, field->name);
+	reader_init(&reader, value);
+	return key_value(key, field, &reader, scratch);
+}
+
+uint64_t
+index_find(struct kv_txn *txn, const struct kind *kind, uint32_t store,
+    const struct field *field, struct slice value, struct buf *scratch)
+{
+	struct key   key;
+	struct slice found;
+	uint64_t     id = 0;
+
+	key_init(&key, store);
+	if (!index_key(&key, field, value, scratch))
+		return 0;
+	if (kv_get(txn, kind->unique, key_slice(&key), &found) &&
+	    !key_take_u64(&found, &id))
+		txn->status = STATUS_DAMAGED;
+	return id;
+}
+
+void
+index_check(struct edit *edit)
+{
+	struct call *call = edit->call;
+	size_t       mark = violations_down(&call->violations, SLICE("set"));
+	uint64_t     places = shape_places(edit->shape, UNIQUE) & edit->new.present;
+
+	for (; places != 0; places &= places - 1) {
+		unsigned            place = (unsigned)__builtin_ctzll(places);
+		const struct field *field = &edit->shape->fields[place];
+		uint64_t            other;
+
+		if (record_same(&edit->old, &edit->new, place))
+			continue;
+		other = index_find(edit->txn, edit->kind, edit->store, field,
+		    edit->new.field[place], call->scratch);
+		if (other != 0 && other != edit->id)
+			violations_add(&call->violations, field->name, RULE_TAKEN);
+	}
+	violations_up(&call->violations, mark);
+}
+
+/* Walk the entries of one field, whose value may be a list. */
+static void
+walk_field(const struct kind *kind, uint32_t store, uint64_t id,
+    const struct field *field, struct slice value, struct buf *scratch,
+    index_each_fn *each, void *context)
+{
+	struct reader reader;
+	uint32_t      count = 1;
+	bool          unique = (field->flags & UNIQUE) != 0;
+
+	assert(unique || kind->index != NO_TABLE);
+	reader_init(&reader, value);
+	if (reader_peek(&reader) == VALUE_ARRAY)
+		count = reader_array(&reader);
+	while (count-- > 0) {
+		struct key key;
+
+		key_init(&key, store);
+		key_text(&key, field->name);
+		if (!key_value(&key, field, &reader, scratch))
+			continue;
+		if (!unique)
+			key_u64(&key, id);
+		each(context, unique, &key, id);
+	}
+}
+
+void
+index_walk(const struct kind *kind, uint32_t store, uint64_t id,
+    const struct record *record, struct buf *scratch, index_each_fn *each,
+    void *context)
+{
+	const struct shape *shape = kind_shape(kind);
+	uint64_t places = shape_places(shape, UNIQUE | INDEXED) & record->present;
+
+	for (; places != 0; places &= places - 1) {
+		unsigned place = (unsigned)__builtin_ctzll(places);
+
+		walk_field(kind, store, id, &shape->fields[place], record->field[place],
+		    scratch, each, context);
+	}
+}
+
+static void
+put_entry(void *context, bool unique, const struct key *key, uint64_t id)
+{
+	struct edit *edit = context;
+	struct key   value;
+
+	key_init_bare(&value);
+	if (unique)
+		key_u64(&value, id);
+	kv_put(edit->txn, unique ? edit->kind->unique : edit->kind->index,
+	    key_slice(key), key_slice(&value));
+}
+
+static void
+del_entry(void *context, bool unique, const struct key *key, uint64_t id)
+{
+	struct edit *edit = context;
+
+	(void)id;
+	kv_del(
+	    edit->txn, unique ? edit->kind->unique : edit->kind->index, key_slice(key));
+}
+
+void
+index_update(struct edit *edit)
+{
+	struct record gone = edit->old, come = edit->new;
+
+	for (unsigned i = 0; i < edit->shape->count; i++)
+		if (record_same(&edit->old, &edit->new, i)) {
+			record_clear(&gone, i);
+			record_clear(&come, i);
+		}
+	index_walk(edit->kind, edit->store, edit->id, &gone, edit->call->scratch,
+	    del_entry, edit);
+	index_walk(edit->kind, edit->store, edit->id, &come, edit->call->scratch,
+	    put_entry, edit);
+}

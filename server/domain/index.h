@@ -1,0 +1,44 @@
+/*
+ * index -- the entries by which records are found: one walk over the shape.
+ *
+ * A field with the flag UNIQUE has an entry in the kind's unique table; one with
+ * INDEXED has an entry for its value, or for each item of its list, in the index
+ * table.  FOLDED values are compared without regard to case.
+ */
+
+#ifndef DOMAIN_INDEX_H
+#define DOMAIN_INDEX_H
+
+#include "server/domain/edit.h"
+
+/*
+ * Note a violation (TAKEN) for each unique field that EDIT changes to a value which
+ * another record has.
+ */
+void index_check(struct edit *edit);
+
+/* Bring the entries from what EDIT->old needs to what EDIT->new needs. */
+void index_update(struct edit *edit);
+
+/*
+ * Append to KEY how VALUE of FIELD stands in an index: the field's name, then the
+ * value.  False when the value has no form that fits a key: nobody can have it.
+ */
+bool index_key(struct key *key, const struct field *field, struct slice value,
+    struct buf *scratch);
+
+/* The id of the record of KIND whose unique FIELD is VALUE (packed), or 0. */
+uint64_t index_find(struct kv_txn *txn, const struct kind *kind, uint32_t store,
+    const struct field *field, struct slice value, struct buf *scratch);
+
+/*
+ * Call EACH with every index key (of the unique table, or else of the index table)
+ * that RECORD of the given store and id must have.
+ */
+typedef void index_each_fn(
+    void *context, bool unique, const struct key *key, uint64_t id);
+void index_walk(const struct kind *kind, uint32_t store, uint64_t id,
+    const struct record *record, struct buf *scratch, index_each_fn *each,
+    void *context);
+
+#endif

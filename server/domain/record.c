@@ -1,0 +1,149 @@
+#include <assert.h>
+
+#include "proto/pack.h"
+#include "proto/reader.h"
+#include "server/domain/record.h"
+
+#define SCALAR_BYTES_MAX 16u /* a packed integer or boolean, with room to spare */
+
+bool
+record_split(struct record *record, const struct shape *shape, struct slice bytes)
+{
+	struct reader reader;
+	unsigned      hint = 0;
+
+	record->present = 0;
+	reader_init(&reader, bytes);
+	for (uint32_t left = reader_map(&reader); left > 0; left--) {
+		int place = shape_find(shape, reader_text(&reader), hint);
+
+		if (place < 0 || record_has(record, (unsigned)place))
+			return false;
+		hint = (unsigned)place + 1;
+		record->field[place] = reader_value(&reader);
+		record->present |= FIELD_BIT(place);
+	}
+	return reader.status == STATUS_OK && reader_peek(&reader) == VALUE_END;
+}
+
+void
+record_pack(const struct record *record, const struct shape *shape, uint64_t mask,
+    struct buf *buf)
+{
+	uint64_t places = record->present & mask;
+
+	pack_map(buf, (uint32_t)__builtin_popcountll(places));
+	for (; places != 0; places &= places - 1) {
+		unsigned place = (unsigned)__builtin_ctzll(places);
+
+		pack_text(buf, shape->fields[place].name);
+		pack_raw(buf, record->field[place]);
+	}
+}
+
+uint64_t
+shape_places(const struct shape *shape, unsigned flags)
+{
+	uint64_t places = 0;
+
+	for (unsigned i = 0; i < shape->count; i++)
+		if ((shape->fields[i].flags & flags) != 0)
+			places |= FIELD_BIT(i);
+	return places;
+}
+
+int64_t
+record_integer(const struct record *record, unsigned place)
+{
+	struct reader reader;
+	int64_t       value = 0;
+
+	if (!record_has(record, place))
+		return 0;
+	reader_init(&reader, record->field[place]);
+	reader_integer(&reader, &value);
+	return value;
+}
+
+bool
+record_bool(const struct record *record, unsigned place)
+{
+	struct reader reader;
+
+	if (!record_has(record, place))
+		return false;
+	reader_init(&reader, record->field[place]);
+	return reader_bool(&reader);
+}
+
+struct slice
+record_text(const struct record *record, unsigned place)
+{
+	struct reader reader;
+
+	if (!record_has(record, place))
+		return (struct slice){ NULL, 0 };
+	reader_init(&reader, record->field[place]);
+	return reader_text(&reader);
+}
+
+void
+record_set(struct record *record, unsigned place, struct slice packed)
+{
+	record->field[place] = packed;
+	record->present |= FIELD_BIT(place);
+}
+
+/* Set the field to what BUF holds; the bytes move to ARENA. */
+static void
+set_from_buf(
+    struct record *record, unsigned place, struct buf *buf, struct arena *arena)
+{
+	if (buf->failed)
+		arena->failed = true;
+	record_set(record, place, arena_copy(arena, buf_slice(buf)));
+	buf_fini(buf);
+}
+
+void
+record_set_integer(
+    struct record *record, unsigned place, int64_t value, struct arena *arena)
+{
+	struct buf buf;
+
+	buf_init(&buf, SCALAR_BYTES_MAX);
+	pack_integer(&buf, value);
+	set_from_buf(record, place, &buf, arena);
+}
+
+void
+record_set_bool(struct record *record, unsigned place, bool value, struct arena *arena)
+{
+	record_set(record, place, value ? SLICE("\xc3") : SLICE("\xc2"));
+	(void)arena;
+}
+
+void
+record_set_text(
+    struct record *record, unsigned place, struct slice text, struct arena *arena)
+{
+	struct buf buf;
+
+	buf_init(&buf, text.len + SCALAR_BYTES_MAX);
+	pack_text(&buf, text);
+	set_from_buf(record, place, &buf, arena);
+}
+
+void
+record_clear(struct record *record, unsigned place)
+{
+	record->present &= ~FIELD_BIT(place);
+}
+
+bool
+record_same(const struct record *a, const struct record *b, unsigned place)
+{
+	if (record_has(a, place) != record_has(b, place))
+		return false;
+	return !record_has(a, place) || slice_equal(a->field[place], b->field[place]);
+}
