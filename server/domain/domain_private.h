@@ -1,0 +1,28 @@
+/*
+ * domain_private -- the struct behind domain.h, for the modules of the domain.
+ */
+
+#ifndef DOMAIN_DOMAIN_PRIVATE_H
+#define DOMAIN_DOMAIN_PRIVATE_H
+
+#include <stdatomic.h>
+
+#include "server/domain/domain.h"
+
+#define DOMAIN_KEY_BYTES 32u
+
+struct domain {
+	struct domain_options options;
+	unsigned char key[DOMAIN_KEY_BYTES]; /* made at first start; never leaves */
+	atomic_uint_fast64_t token_epoch;    /* of what is committed */
+	uint64_t
+	    token_epoch_next; /* the writer's: of what the open batch would make it */
+};
+
+/* The keyed hash of SECRET, TOKEN_HASH_BYTES long: what is kept in its place. */
+void domain_hash(const struct domain *domain, struct slice secret, unsigned char *hash);
+
+/* Note in TXN, and for domain_committed(), that a token changes. */
+void domain_step_token_epoch(struct domain *domain, struct kv_txn *txn);
+
+#endif

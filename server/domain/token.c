@@ -1,0 +1,175 @@
+#include <sodium.h>
+#include <string.h>
+
+#include "proto/pack.h"
+#include "proto/reader.h"
+#include "server/domain/domain_private.h"
+#include "server/domain/store.h"
+#include "server/domain/token.h"
+
+#define TOKEN_PREFIX "cst_"
+#define TOKEN_RANDOM_CHARS 43u /* 62^43 > 2^256 */
+#define TOKEN_CHECK_CHARS 6u   /* of a hash, for scanners and typing errors */
+#define TOKEN_CHARS (sizeof(TOKEN_PREFIX) - 1 + TOKEN_RANDOM_CHARS + TOKEN_CHECK_CHARS)
+
+static const char alphabet[] =
+    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+static void
+make_secret(char secret[TOKEN_CHARS])
+{
+	unsigned char check[crypto_generichash_BYTES_MIN];
+	size_t        at = sizeof(TOKEN_PREFIX) - 1;
+
+	memcpy(secret, TOKEN_PREFIX, at);
+	for (unsigned i = 0; i < TOKEN_RANDOM_CHARS; i++)
+		secret[at++] = alphabet[randombytes_uniform(sizeof(alphabet) - 1)];
+	crypto_generichash(
+	    check, sizeof(check), (const unsigned char *)secret, at, NULL, 0);
+	for (unsigned i = 0; i < TOKEN_CHECK_CHARS; i++)
+		secret[at++] = alphabet[check[i] % (sizeof(alphabet) - 1)];
+}
+
+enum status
+token_complete(struct call *call)
+{
+	char   secret[TOKEN_CHARS];
+	size_t bytes_max = call->scratch->bytes_max;
+
+	call->arena->secret = true;
+	if (args_have(&call->args, ARG_TOKEN))
+		return STATUS_OK;
+	make_secret(secret);
+	buf_clear(call->scratch, bytes_max);
+	pack_text(call->scratch, slice_of(secret, sizeof(secret)));
+	call->args.value[ARG_TOKEN] = arena_copy(call->arena, buf_slice(call->scratch));
+	call->args.present |= ARG_BIT(ARG_TOKEN);
+	sodium_memzero(secret, sizeof(secret));
+	if (call->scratch->failed || call->arena->failed)
+		return STATUS_NO_MEMORY;
+	sodium_memzero(call->scratch->data, call->scratch->len);
+	return STATUS_OK;
+}
+
+static void
+hash_key(struct edit *edit, struct key *key)
+{
+	unsigned char hash[TOKEN_HASH_BYTES];
+
+	domain_hash(edit->call->domain, args_text(&edit->call->args, ARG_TOKEN), hash);
+	key_init_bare(key);
+	key_bytes(key, slice_of(hash, sizeof(hash)));
+}
+
+/* A token is for a store, and for a customer of it, that exist. */
+static void
+check_bindings(struct edit *edit)
+{
+	struct violations  *violations = &edit->call->violations;
+	const struct field *fields = edit->shape->fields;
+	uint32_t            store = (uint32_t)record_integer(&edit->new, TOKEN_STORE);
+	struct record       record;
+	struct slice        value;
+	struct key          key;
+
+	if (!store_get(edit->txn, store, &record))
+		violations_add(violations, fields[TOKEN_STORE].name, RULE_MISSING);
+	if (!record_has(&edit->new, TOKEN_CUSTOMER))
+		return;
+	kind_record_key(
+	    &key, store, (uint64_t)record_integer(&edit->new, TOKEN_CUSTOMER));
+	if (!kv_get(edit->txn, KV_CUSTOMER, key_slice(&key), &value))
+		violations_add(violations, fields[TOKEN_CUSTOMER].name, RULE_MISSING);
+}
+
+/* Only those who reach the unix socket operate the server. */
+static void
+check_scopes(struct edit *edit)
+{
+	struct identity who;
+
+	token_identity(&edit->new, &who);
+	if ((who.scopes & SCOPE_BIT(SCOPE_OPERATE)) != 0)
+		violations_add(&edit->call->violations,
+		    edit->shape->fields[TOKEN_SCOPES].name, RULE_FORBIDDEN);
+}
+
+enum status
+token_before(struct edit *edit)
+{
+	size_t       mark = violations_down(&edit->call->violations, SLICE("set"));
+	struct slice value;
+	struct key   key;
+
+	check_scopes(edit);
+	if (edit->op == EDIT_CREATE)
+		check_bindings(edit);
+	violations_up(&edit->call->violations, mark);
+	if (edit->op == EDIT_CREATE) {
+		hash_key(edit, &key);
+		if (kv_get(edit->txn, KV_TOKEN_HASH, key_slice(&key), &value))
+			violations_add(
+			    &edit->call->violations, SLICE("token"), RULE_TAKEN);
+	}
+	return STATUS_OK;
+}
+
+void
+token_after(struct edit *edit)
+{
+	struct key hash, id, key;
+
+	if (edit->op == EDIT_CREATE) {
+		hash_key(edit, &hash);
+		key_init_bare(&id);
+		key_u64(&id, edit->id);
+		kv_put(edit->txn, KV_TOKEN_HASH, key_slice(&hash), key_slice(&id));
+		kind_record_key(&key, 0, edit->id);
+		kv_put(edit->txn, KV_SECRET, key_slice(&key), key_slice(&hash));
+	}
+	domain_step_token_epoch(edit->call->domain, edit->txn);
+}
+
+void
+token_after_delete(struct edit *edit)
+{
+	struct slice value;
+	struct key   key, hash;
+
+	kind_record_key(&key, 0, edit->id);
+	if (kv_get(edit->txn, KV_SECRET, key_slice(&key), &value)) {
+		key_init_bare(&hash);
+		key_bytes(&hash, value);
+		kv_del(edit->txn, KV_TOKEN_HASH, key_slice(&hash));
+		kv_del(edit->txn, KV_SECRET, key_slice(&key));
+	}
+	domain_step_token_epoch(edit->call->domain, edit->txn);
+}
+
+/* The bit of the scope called WORD, or none if this server does not know it. */
+static uint64_t
+scope_bit(struct slice word)
+{
+	for (unsigned i = 0; i < SCOPE_COUNT; i++)
+		if (slice_equal(word, slice_text(scope_words[i])))
+			return SCOPE_BIT(i);
+	return 0;
+}
+
+void
+token_identity(const struct record *record, struct identity *who)
+{
+	struct reader reader;
+
+	*who = (struct identity){
+		.token = (uint64_t)record_integer(record, COMMON_ID),
+		.store = (uint32_t)record_integer(record, TOKEN_STORE),
+		.customer = (uint64_t)record_integer(record, TOKEN_CUSTOMER),
+		.expires_at = record_integer(record, TOKEN_EXPIRES_AT),
+	};
+	if (!record_has(record, TOKEN_SCOPES))
+		return;
+	reader_init(&reader, record->field[TOKEN_SCOPES]);
+	for (uint32_t left = reader_array(&reader); left > 0; left--)
+		who->scopes |= scope_bit(reader_text(&reader));
+}
