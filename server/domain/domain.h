@@ -47,8 +47,8 @@ void     domain_committed(struct domain *domain);
  * Who is behind TOKEN (its bytes in clear)?  UNAUTHENTICATED when nobody is, or
  * when it has expired at NOW_MS: the same answer for each.
  */
-enum status domain_identify(struct domain *domain, struct kv_txn *txn, struct slice token,
-    int64_t now_ms, struct identity *who);
+enum status domain_identify(struct domain *domain, struct kv_txn *txn,
+    struct slice token, int64_t now_ms, struct identity *who);
 
 /* The identity of an operator on the unix socket: scope operate, no store. */
 void domain_identify_operator(struct identity *who);

@@ -13,7 +13,9 @@
 #define PASSWORD_OPS 2u
 #define PASSWORD_MEMORY_BYTES (19456u * 1024u)
 
-#define PASSWORDS_PER_CALL_MAX 10u /* so that one call cannot hold the pool for long */
+#define PASSWORDS_PER_CALL_MAX                                \
+	10u /* so that one call cannot hold the pool for long \
+	     */
 
 /*
  * Do what JOB and the jobs behind it (next) ask for, and wipe the passwords.  False:
@@ -21,7 +23,8 @@
  */
 bool password_run(struct password_job *job);
 
-/* Put a hash into JOB that no password matches: a missing customer costs as much time. */
+/* Put a hash into JOB that no password matches: a missing customer costs as much time.
+ */
 void password_decoy(struct password_job *job);
 
 #endif

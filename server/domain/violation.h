@@ -33,10 +33,12 @@ struct violations {
 
 void violations_init(struct violations *violations);
 
-/* Note that the value at the prefix, then KEY (empty: the prefix itself), breaks RULE. */
+/* Note that the value at the prefix, then KEY (empty: the prefix itself), breaks RULE.
+ */
 void violations_add(struct violations *violations, struct slice key, enum rule rule);
 
-/* Go down into KEY, or item INDEX, of the prefix; returns what violations_up() takes. */
+/* Go down into KEY, or item INDEX, of the prefix; returns what violations_up() takes.
+ */
 size_t violations_down(struct violations *violations, struct slice key);
 size_t violations_down_index(struct violations *violations, unsigned index);
 void   violations_up(struct violations *violations, size_t mark);

@@ -1,0 +1,337 @@
+#include <assert.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/base/clock.h"
+#include "server/domain/anonymize.h"
+#include "server/domain/change.h"
+#include "server/domain/domain_private.h"
+#include "server/domain/idempotency.h"
+#include "server/domain/modify.h"
+#include "server/domain/query.h"
+#include "server/domain/token.h"
+
+#define TOKEN_EPOCH SLICE("token epoch")
+#define TRIMMED_PER_STEP 512u /* old changes and answers dropped in one step */
+
+/* What each method does; CONTROL methods are the net's. */
+// clang-format off
+static const struct handler {
+	enum status (*check)(struct call *call);
+	enum status (*run)(struct call *call, struct kv_txn *txn);
+	enum status (*finish)(struct call *call);
+} handlers[METHOD_COUNT] = {
+	[METHOD_CUSTOMER_CREATE]      = { modify_check_create, modify_create, NULL },
+	[METHOD_CUSTOMER_GET]         = { query_check_get,     query_get,     NULL },
+	[METHOD_CUSTOMER_FIND]        = { query_check_find,    query_find,    NULL },
+	[METHOD_CUSTOMER_LIST]        = { query_check_list,    query_list,    NULL },
+	[METHOD_CUSTOMER_UPDATE]      = { modify_check_update, modify_update, NULL },
+	[METHOD_CUSTOMER_UPDATE_MANY] = { modify_check_update_many, modify_update_many, NULL },
+	[METHOD_CUSTOMER_DELETE]      = { modify_check_delete, modify_delete, NULL },
+	[METHOD_CUSTOMER_VERIFY_PASSWORD] = { query_check_verify, query_verify, query_verify_finish },
+	[METHOD_CUSTOMER_ANONYMIZE]   = { modify_check_update, modify_update, NULL },
+	[METHOD_GROUP_CREATE]         = { modify_check_create, modify_create, NULL },
+	[METHOD_GROUP_GET]            = { query_check_get,     query_get,     NULL },
+	[METHOD_GROUP_FIND]           = { query_check_find,    query_find,    NULL },
+	[METHOD_GROUP_LIST]           = { query_check_list,    query_list,    NULL },
+	[METHOD_GROUP_UPDATE]         = { modify_check_update, modify_update, NULL },
+	[METHOD_GROUP_DELETE]         = { modify_check_delete, modify_delete, NULL },
+	[METHOD_TAG_CREATE]           = { modify_check_create, modify_create, NULL },
+	[METHOD_TAG_GET]              = { query_check_get,     query_get,     NULL },
+	[METHOD_TAG_FIND]             = { query_check_find,    query_find,    NULL },
+	[METHOD_TAG_LIST]             = { query_check_list,    query_list,    NULL },
+	[METHOD_TAG_UPDATE]           = { modify_check_update, modify_update, NULL },
+	[METHOD_TAG_DELETE]           = { modify_check_delete, modify_delete, NULL },
+	[METHOD_STORE_CREATE]         = { modify_check_create, modify_create, NULL },
+	[METHOD_STORE_GET]            = { query_check_get,     query_get,     NULL },
+	[METHOD_STORE_FIND]           = { query_check_find,    query_find,    NULL },
+	[METHOD_STORE_LIST]           = { query_check_list,    query_list,    NULL },
+	[METHOD_STORE_UPDATE]         = { modify_check_update, modify_update, NULL },
+	[METHOD_TOKEN_CREATE]         = { modify_check_create, modify_create, NULL },
+	[METHOD_TOKEN_GET]            = { query_check_get,     query_get,     NULL },
+	[METHOD_TOKEN_LIST]           = { query_check_list,    query_list,    NULL },
+	[METHOD_TOKEN_UPDATE]         = { modify_check_update, modify_update, NULL },
+	[METHOD_TOKEN_DELETE]         = { modify_check_delete, modify_delete, NULL },
+};
+// clang-format on
+
+/* ---- the domain itself ---- */
+
+static enum status
+load_key(struct domain *domain, struct kv_txn *txn)
+{
+	struct slice value;
+
+	if (kv_get(txn, KV_META, SLICE("key"), &value)) {
+		if (value.len != DOMAIN_KEY_BYTES)
+			return STATUS_DAMAGED;
+		memcpy(domain->key, value.data, DOMAIN_KEY_BYTES);
+		return STATUS_OK;
+	}
+	randombytes_buf(domain->key, DOMAIN_KEY_BYTES);
+	kv_put(txn, KV_META, SLICE("key"), slice_of(domain->key, DOMAIN_KEY_BYTES));
+	return txn->status;
+}
+
+enum status
+domain_open(
+    struct domain **out, const struct domain_options *options, struct kv_txn *txn)
+{
+	struct domain *domain = calloc(1, sizeof(*domain));
+	enum status    status;
+
+	*out = NULL;
+	for (unsigned i = 0; i < METHOD_COUNT; i++)
+		assert(
+		    (methods[i].access == METHOD_CONTROL) == (handlers[i].run == NULL));
+	if (domain == NULL)
+		return STATUS_NO_MEMORY;
+	domain->options = *options;
+	status = load_key(domain, txn);
+	domain->token_epoch_next = counter_get(txn, 0, TOKEN_EPOCH);
+	atomic_init(&domain->token_epoch, domain->token_epoch_next);
+	if (status == STATUS_OK)
+		status = txn->status;
+	if (status != STATUS_OK) {
+		domain_close(domain);
+		return status;
+	}
+	*out = domain;
+	return STATUS_OK;
+}
+
+void
+domain_close(struct domain *domain)
+{
+	if (domain == NULL)
+		return;
+	sodium_memzero(domain->key, sizeof(domain->key));
+	free(domain);
+}
+
+void
+domain_hash(const struct domain *domain, struct slice secret, unsigned char *hash)
+{
+	crypto_generichash(hash, TOKEN_HASH_BYTES, (const unsigned char *)secret.data,
+	    secret.len, domain->key, sizeof(domain->key));
+}
+
+/* ---- who asks ---- */
+
+uint64_t
+domain_token_epoch(const struct domain *domain)
+{
+	return atomic_load_explicit(&domain->token_epoch, memory_order_acquire);
+}
+
+void
+domain_step_token_epoch(struct domain *domain, struct kv_txn *txn)
+{
+	uint64_t epoch = counter_get(txn, 0, TOKEN_EPOCH) + 1;
+
+	counter_put(txn, 0, TOKEN_EPOCH, epoch);
+	/* A batch that is taken back leaves this too high: one look-up more, no harm.
+	 */
+	if (domain->token_epoch_next < epoch)
+		domain->token_epoch_next = epoch;
+}
+
+void
+domain_committed(struct domain *domain)
+{
+	atomic_store_explicit(
+	    &domain->token_epoch, domain->token_epoch_next, memory_order_release);
+}
+
+enum status
+domain_identify(struct domain *domain, struct kv_txn *txn, struct slice token,
+    int64_t now_ms, struct identity *who)
+{
+	unsigned char hash[TOKEN_HASH_BYTES];
+	struct record record;
+	struct slice  value;
+	struct key    key;
+	uint64_t      id = 0;
+
+	*who = (struct identity){ 0 };
+	domain_hash(domain, token, hash);
+	if (!kv_get(txn, KV_TOKEN_HASH, slice_of(hash, sizeof(hash)), &value))
+		return txn->status != STATUS_OK ? txn->status : STATUS_UNAUTHENTICATED;
+	if (!key_take_u64(&value, &id))
+		return STATUS_DAMAGED;
+	kind_record_key(&key, 0, id);
+	if (!kv_get(txn, KV_TOKEN, key_slice(&key), &value) ||
+	    !record_split(&record, &record_shapes[RECORD_TOKEN], value))
+		return STATUS_DAMAGED;
+	token_identity(&record, who);
+	/* From the same snapshot as the token: so it cannot vouch for a newer one. */
+	who->epoch = counter_get(txn, 0, TOKEN_EPOCH);
+	if (who->expires_at != 0 && who->expires_at <= now_ms) {
+		*who = (struct identity){ 0 };
+		return STATUS_UNAUTHENTICATED;
+	}
+	return txn->status;
+}
+
+void
+domain_identify_operator(struct identity *who)
+{
+	*who = (struct identity){
+		.scopes = SCOPE_BIT(SCOPE_OPERATE) | SCOPE_BIT(SCOPE_STORE_READ) |
+			  SCOPE_BIT(SCOPE_IMPORT),
+	};
+}
+
+/* ---- requests ---- */
+
+/* May the caller call the method at all? */
+static enum status
+check_permission(struct call *call)
+{
+	const struct method *method = call->method;
+
+	if (call->who.scopes == 0)
+		return STATUS_UNAUTHENTICATED;
+	if (!call_may(call, method->scope))
+		return STATUS_FORBIDDEN;
+	if (call->who.store == 0 && !kind_of(method->record)->of_server) {
+		call->detail = "this needs a token of a store";
+		return STATUS_FORBIDDEN;
+	}
+	if (call->who.customer != 0 && (method->flags & METHOD_OWN) == 0) {
+		call->detail = "the token is bound to one customer";
+		return STATUS_FORBIDDEN;
+	}
+	return STATUS_OK;
+}
+
+enum status
+domain_check(struct call *call)
+{
+	const struct handler *handler = &handlers[call->method->number];
+	enum status           status = check_permission(call);
+
+	assert(call->method->access != METHOD_CONTROL);
+	if (status != STATUS_OK)
+		return status;
+	args_decode(&call->args, call, call->args_bytes, call->method->args,
+	    call->method->access == METHOD_WRITE);
+	if (call->arena->failed)
+		return STATUS_NO_MEMORY;
+	return handler->check(call);
+}
+
+enum status
+domain_read(struct call *call, struct kv_txn *txn)
+{
+	assert(call->method->access == METHOD_READ);
+	return handlers[call->method->number].run(call, txn);
+}
+
+enum status
+domain_finish(struct call *call)
+{
+	return handlers[call->method->number].finish(call);
+}
+
+/* Forget what an earlier run of the same call has left. */
+static void
+start_anew(struct call *call)
+{
+	buf_clear(call->result, call->result->bytes_max);
+	violations_init(&call->violations);
+	call->detail = NULL;
+	call->revision = 0;
+	call->noted_count = 0;
+}
+
+static enum status
+run_write(struct call *call, struct kv_txn *txn)
+{
+	enum status status = handlers[call->method->number].run(call, txn);
+
+	if (status == STATUS_OK)
+		status = txn->status;
+	if (status == STATUS_OK && (call->result->failed || call->arena->failed))
+		status = STATUS_NO_MEMORY;
+	return status;
+}
+
+static enum status
+run_dry(struct call *call, struct kv_txn *txn)
+{
+	struct kv_txn child;
+	enum status   status;
+
+	kv_nest(txn, &child);
+	status = run_write(call, &child);
+	kv_nest_drop(txn, &child);
+	return status;
+}
+
+enum status
+domain_write(struct call *call, struct kv_txn *txn)
+{
+	bool        has_key = call->meta.idempotency_key.len > 0;
+	bool        found = false;
+	enum status status;
+
+	assert(call->method->access == METHOD_WRITE);
+	start_anew(call);
+	if (atomic_load_explicit(&call->cancelled, memory_order_relaxed))
+		return STATUS_CANCELLED;
+	if (call->deadline_ms != 0 && clock_mono_ms() >= call->deadline_ms)
+		return STATUS_DEADLINE;
+	if (call->meta.dry_run)
+		return run_dry(call, txn);
+	if (has_key) {
+		status = idempotency_find(call, txn, &found);
+		if (status != STATUS_OK || found)
+			return status;
+	}
+	status = run_write(call, txn);
+	if (status == STATUS_OK && has_key)
+		idempotency_keep(call, txn);
+	return status == STATUS_OK ? txn->status : status;
+}
+
+/* ---- what is due ---- */
+
+static void
+keep_house(struct domain *domain, struct call *call, struct kv_txn *txn, bool *more)
+{
+	int64_t now_ms = call->now_ms;
+
+	if (anonymize_step(call, txn, more) != STATUS_OK)
+		return;
+	if (!change_trim(txn, now_ms - domain->options.change_keep_ms,
+		domain->options.change_keep_max, TRIMMED_PER_STEP))
+		*more = true;
+	if (!idempotency_trim(txn, now_ms, TRIMMED_PER_STEP))
+		*more = true;
+}
+
+enum status
+domain_housekeep(struct domain *domain, struct kv_txn *txn, int64_t now_ms, bool *more)
+{
+	struct call *call = malloc(sizeof(*call));
+	struct arena arena;
+	struct buf   scratch;
+
+	*more = false;
+	if (call == NULL)
+		return STATUS_NO_MEMORY;
+	call_init(call);
+	arena_init(&arena, CALL_ARENA_BYTES_MAX);
+	buf_init(&scratch, CALL_SCRATCH_BYTES_MAX);
+	call->domain = domain;
+	call->now_ms = now_ms;
+	call->arena = &arena;
+	call->scratch = &scratch;
+	keep_house(domain, call, txn, more);
+	arena_fini(&arena);
+	buf_fini(&scratch);
+	free(call);
+	return txn->status;
+}

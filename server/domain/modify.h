@@ -1,0 +1,23 @@
+/*
+ * modify -- the WRITE methods: create, update, update_many, delete.
+ *
+ * The check runs on the loop and leaves a patch for each record in the call; the
+ * rest runs on the writer, through edit.
+ */
+
+#ifndef DOMAIN_MODIFY_H
+#define DOMAIN_MODIFY_H
+
+#include "server/domain/call.h"
+
+enum status modify_check_create(struct call *call);
+enum status modify_check_update(struct call *call);
+enum status modify_check_update_many(struct call *call);
+enum status modify_check_delete(struct call *call);
+
+enum status modify_create(struct call *call, struct kv_txn *txn);
+enum status modify_update(struct call *call, struct kv_txn *txn);
+enum status modify_update_many(struct call *call, struct kv_txn *txn);
+enum status modify_delete(struct call *call, struct kv_txn *txn);
+
+#endif

@@ -1,0 +1,400 @@
+/*
+ * Walk everything and compare: records with their indexes both ways, secrets with
+ * those who have them, changes and answers with what points to them, counters with
+ * what they count.  Tables are walked through the same interface as in service, so
+ * every value's checksum is verified on the way.
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/reader.h"
+#include "server/domain/domain.h"
+#include "server/domain/index.h"
+#include "server/domain/kind.h"
+#include "server/domain/record.h"
+
+#define SENTENCE_BYTES_MAX 240u
+#define KEY_BYTES_SHOWN 12u
+
+struct verify {
+	struct kv_txn *txn;
+	void (*report)(void *context, const char *sentence);
+	void      *context;
+	uint64_t   count;
+	struct buf scratch;
+
+	/* While the entries of one kind are walked. */
+	const struct kind *kind;
+	struct slice       wanted; /* the index entry that is looked for */
+	bool               unique; /* which of the two tables it is in */
+	bool               found;
+
+	/* What was counted of the store whose records are being walked. */
+	uint32_t            store;
+	struct kind_counter counted;
+
+	uint64_t sequence; /* the highest of a change */
+};
+
+typedef void each_fn(struct verify *verify, struct slice key, struct slice value);
+
+static void __attribute__((format(printf, 2, 3)))
+complain(struct verify *verify, const char *format, ...)
+{
+	char    sentence[SENTENCE_BYTES_MAX];
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(sentence, sizeof(sentence), format, list);
+	va_end(list);
+	verify->count++;
+	verify->report(verify->context, sentence);
+}
+
+/* Complain about the entry KEY of TABLE.  Keys may hold emails: only a hash would be
+ * safe, so the leading bytes, store and number, must do. */
+static void
+complain_entry(
+    struct verify *verify, enum kv_table table, struct slice key, const char *what)
+{
+	char   hex[2 * KEY_BYTES_SHOWN + 1] = "";
+	size_t shown = key.len < KEY_BYTES_SHOWN ? key.len : KEY_BYTES_SHOWN;
+
+	for (size_t i = 0; i < shown; i++)
+		snprintf(hex + 2 * i, 3, "%02x", (unsigned char)key.data[i]);
+	complain(verify, "table %s, key %s%s: %s", kv_table_name(table), hex,
+	    shown < key.len ? "…" : "", what);
+}
+
+/* Look one key up without letting a damaged value end the walk. */
+static bool
+has(struct verify *verify, enum kv_table table, struct slice key, struct slice *value)
+{
+	bool found = kv_get(verify->txn, table, key, value);
+
+	if (verify->txn->status != STATUS_OK) {
+		verify->txn->status = STATUS_OK;
+		return true; /* damaged, but there: its own walk complains */
+	}
+	return found;
+}
+
+/* Walk TABLE, and go on behind a value that is damaged. */
+static void
+walk(struct verify *verify, enum kv_table table, each_fn *each)
+{
+	struct kv_scan scan;
+	struct slice   key = { NULL, 0 }, value;
+	struct key     next;
+	bool           damaged = true;
+
+	key_init_bare(&next);
+	while (damaged) {
+		kv_scan_begin(&scan, verify->txn, table, SLICE(""), key_slice(&next));
+		while (kv_scan_next(&scan, &key, &value))
+			each(verify, key, value);
+		kv_scan_end(&scan);
+		damaged = verify->txn->status == STATUS_DAMAGED;
+		if (damaged)
+			complain_entry(verify, table, key, "the value is damaged");
+		else if (verify->txn->status != STATUS_OK)
+			complain(verify, "table %s cannot be read: %s",
+			    kv_table_name(table),
+			    status_info(verify->txn->status)->text);
+		verify->txn->status = STATUS_OK;
+		if (key.len >= KV_KEY_BYTES_MAX)
+			return;
+		key_init_bare(&next);
+		key_bytes(&next, key);
+		key_u8(&next, 0);
+	}
+}
+
+/* ---- records ---- */
+
+static void
+close_count(struct verify *verify)
+{
+	struct kind_counter kept;
+
+	kind_count_get(verify->txn, verify->kind, verify->store, &kept);
+	verify->txn->status = STATUS_OK;
+	if (kept.count != verify->counted.count)
+		complain(verify,
+		    "store %u has %llu records of kind %s, its counter says %llu",
+		    verify->store, (unsigned long long)verify->counted.count,
+		    kind_shape(verify->kind)->name, (unsigned long long)kept.count);
+	if (kept.id_last < verify->counted.id_last)
+		complain(verify, "store %u has a %s with an id above its counter",
+		    verify->store, kind_shape(verify->kind)->name);
+}
+
+static void
+expect_entry(void *context, bool unique, const struct key *key, uint64_t id)
+{
+	struct verify *verify = context;
+	enum kv_table  table = unique ? verify->kind->unique : verify->kind->index;
+	struct slice   value;
+	uint64_t       other = id;
+
+	if (!has(verify, table, key_slice(key), &value))
+		complain_entry(verify, table, key_slice(key),
+		    "missing, but a record has the value");
+	else if (unique && (!key_take_u64(&value, &other) || other != id))
+		complain_entry(verify, table, key_slice(key), "names another record");
+}
+
+static void
+each_record(struct verify *verify, struct slice key, struct slice value)
+{
+	enum kv_table table = verify->kind->records;
+	struct slice  rest = key, secret;
+	struct record record;
+	uint32_t      store;
+	uint64_t      id;
+
+	if (!key_take_u32(&rest, &store) || !key_take_u64(&rest, &id) ||
+	    rest.len != 0) {
+		complain_entry(verify, table, key, "is no key of a record");
+		return;
+	}
+	if (!record_split(&record, kind_shape(verify->kind), value)) {
+		complain_entry(verify, table, key, "does not decode");
+		return;
+	}
+	if ((uint64_t)record_integer(&record, COMMON_ID) != id)
+		complain_entry(verify, table, key, "holds another id");
+	if (store != verify->store) {
+		close_count(verify);
+		verify->store = store;
+		verify->counted = (struct kind_counter){ 0 };
+	}
+	verify->counted.count++;
+	verify->counted.id_last = id;
+	index_walk(
+	    verify->kind, store, id, &record, &verify->scratch, expect_entry, verify);
+	if (kind_number(verify->kind) == RECORD_CUSTOMER &&
+	    record_bool(&record, CUSTOMER_HAS_PASSWORD) &&
+	    !has(verify, KV_SECRET, key, &secret))
+		complain_entry(
+		    verify, KV_SECRET, key, "missing, but the customer has a password");
+}
+
+/* ---- indexes ---- */
+
+static void
+match_entry(void *context, bool unique, const struct key *key, uint64_t id)
+{
+	struct verify *verify = context;
+
+	(void)id;
+	if (unique == verify->unique && slice_equal(key_slice(key), verify->wanted))
+		verify->found = true;
+}
+
+/* Has the record ID of the kind a value that belongs at the entry KEY? */
+static void
+check_entry(struct verify *verify, struct slice key, uint64_t id)
+{
+	enum kv_table table =
+	    verify->unique ? verify->kind->unique : verify->kind->index;
+	struct slice  rest = key, value;
+	struct record record;
+	struct key    of_record;
+	uint32_t      store;
+
+	if (!key_take_u32(&rest, &store)) {
+		complain_entry(verify, table, key, "is no key of an index");
+		return;
+	}
+	kind_record_key(&of_record, store, id);
+	verify->wanted = key;
+	verify->found = false;
+	if (kv_get(verify->txn, verify->kind->records, key_slice(&of_record), &value) &&
+	    record_split(&record, kind_shape(verify->kind), value))
+		index_walk(verify->kind, store, id, &record, &verify->scratch,
+		    match_entry, verify);
+	verify->txn->status = STATUS_OK;
+	if (!verify->found)
+		complain_entry(verify, table, key, "names a record without that value");
+}
+
+static void
+each_unique(struct verify *verify, struct slice key, struct slice value)
+{
+	uint64_t id = 0;
+
+	key_take_u64(&value, &id);
+	check_entry(verify, key, id);
+}
+
+static void
+each_index(struct verify *verify, struct slice key, struct slice value)
+{
+	struct slice rest = key;
+	uint64_t     id = 0;
+
+	(void)value;
+	key_take_last_u64(&rest, &id);
+	check_entry(verify, key, id);
+}
+
+static void
+verify_kind(struct verify *verify, const struct kind *kind)
+{
+	verify->kind = kind;
+	verify->store = 0;
+	verify->counted = (struct kind_counter){ 0 };
+	walk(verify, kind->records, each_record);
+	close_count(verify);
+	verify->unique = true;
+	walk(verify, kind->unique, each_unique);
+	verify->unique = false;
+	if (kind->index != NO_TABLE)
+		walk(verify, kind->index, each_index);
+}
+
+/* ---- the rest ---- */
+
+static void
+each_change(struct verify *verify, struct slice key, struct slice value)
+{
+	struct slice  rest = key;
+	struct reader reader;
+	int64_t       sequence = 0;
+	uint64_t      number = 0;
+
+	reader_init(&reader, value);
+	if (!key_take_u64(&rest, &number) || reader_map(&reader) == 0 ||
+	    !slice_equal(reader_text(&reader), SLICE("seq")) ||
+	    !reader_integer(&reader, &sequence) || (uint64_t)sequence != number)
+		complain_entry(verify, KV_CHANGE, key, "is no change of that number");
+	verify->sequence = number;
+}
+
+static void
+each_change_record(struct verify *verify, struct slice key, struct slice value)
+{
+	struct slice rest = key;
+	struct key   of_change;
+	uint64_t     sequence = 0;
+
+	key_take_last_u64(&rest, &sequence);
+	key_init_bare(&of_change);
+	key_u64(&of_change, sequence);
+	if (!has(verify, KV_CHANGE, key_slice(&of_change), &value))
+		complain_entry(
+		    verify, KV_CHANGE_RECORD, key, "names a change that is not there");
+}
+
+static void
+each_token_hash(struct verify *verify, struct slice key, struct slice value)
+{
+	uint64_t   id = 0;
+	struct key of_token;
+
+	key_take_u64(&value, &id);
+	kind_record_key(&of_token, 0, id);
+	if (!has(verify, KV_TOKEN, key_slice(&of_token), &value))
+		complain_entry(
+		    verify, KV_TOKEN_HASH, key, "names a token that is not there");
+}
+
+/* A secret belongs to a customer, or, in store 0, to a token. */
+static void
+each_secret(struct verify *verify, struct slice key, struct slice value)
+{
+	struct slice rest = key;
+	uint32_t     store = 0;
+
+	key_take_u32(&rest, &store);
+	if (!has(verify, store == 0 ? KV_TOKEN : KV_CUSTOMER, key, &value))
+		complain_entry(verify, KV_SECRET, key, "belongs to nobody");
+}
+
+/* Each of these entries ends with the key of an answer, behind so many bytes. */
+static void
+check_answer(struct verify *verify, enum kv_table table, struct slice key, size_t skip)
+{
+	struct slice value, rest = key;
+
+	if (key.len > skip) {
+		rest.data += skip;
+		rest.len -= skip;
+	}
+	if (!has(verify, KV_IDEMPOTENCY, rest, &value))
+		complain_entry(verify, table, key, "names an answer that is not there");
+}
+
+static void
+each_answer_due(struct verify *verify, struct slice key, struct slice value)
+{
+	(void)value;
+	check_answer(verify, KV_IDEMPOTENCY_DUE, key, sizeof(uint64_t));
+}
+
+static void
+each_answer_record(struct verify *verify, struct slice key, struct slice value)
+{
+	(void)value;
+	check_answer(
+	    verify, KV_IDEMPOTENCY_RECORD, key, sizeof(uint32_t) + sizeof(uint64_t));
+}
+
+static void
+each_due(struct verify *verify, struct slice key, struct slice value)
+{
+	struct slice rest = key;
+	uint64_t     due_ms;
+
+	key_take_u64(&rest, &due_ms);
+	if (!has(verify, KV_CUSTOMER, rest, &value))
+		complain_entry(
+		    verify, KV_CUSTOMER_DUE, key, "names a customer that is not there");
+}
+
+/* Nothing to compare; the walk itself verifies the checksums. */
+static void
+each_other(struct verify *verify, struct slice key, struct slice value)
+{
+	(void)verify;
+	(void)key;
+	(void)value;
+}
+
+// clang-format off
+static const struct {
+	enum kv_table table;
+	each_fn      *each;
+} others[] = {
+	{ KV_META,               each_other },
+	{ KV_COUNTER,            each_other },
+	{ KV_TOKEN_HASH,         each_token_hash },
+	{ KV_SECRET,             each_secret },
+	{ KV_CUSTOMER_DUE,       each_due },
+	{ KV_CHANGE,             each_change },
+	{ KV_CHANGE_RECORD,      each_change_record },
+	{ KV_IDEMPOTENCY,        each_other },
+	{ KV_IDEMPOTENCY_DUE,    each_answer_due },
+	{ KV_IDEMPOTENCY_RECORD, each_answer_record },
+};
+// clang-format on
+
+uint64_t
+domain_verify(struct kv_txn *txn, void (*report)(void *context, const char *sentence),
+    void                    *context)
+{
+	struct verify verify = { .txn = txn, .report = report, .context = context };
+
+	buf_init(&verify.scratch, CALL_SCRATCH_BYTES_MAX);
+	for (unsigned i = 0; i < RECORD_KIND_COUNT; i++)
+		verify_kind(&verify, kind_of((enum record_kind)i));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		walk(&verify, others[i].table, others[i].each);
+	if (counter_get(txn, 0, SLICE("change")) < verify.sequence)
+		complain(&verify, "a change has a number above the counter of changes");
+	buf_fini(&verify.scratch);
+	return verify.count;
+}
