@@ -14,12 +14,13 @@
 #include "proto/slice.h"
 
 #define EMAIL_KEY_BYTES_MAX 400u
+#define SLUG_BYTES_MAX 310u /* leaves room for a number behind it */
 
 /*
  * Is TEXT strict UTF-8 (no overlong form, no surrogate, nothing above U+10FFFF),
  * without NUL, other control characters, U+FFFE, U+FFFF and the characters that
  * reorder what a reader sees (U+202A-202E, U+2066-2069)?  Line feed, carriage
- * return and tab pass only with MULTILINE.
+ * return, tab and the separators U+2028 and U+2029 pass only with MULTILINE.
  */
 bool text_is_clean(struct slice text, bool multiline);
 
@@ -32,7 +33,8 @@ bool text_fold(struct slice text, struct buf *out);
 /*
  * Is TEXT an email address?  One @, a local part of 1..64 bytes without spaces,
  * controls, quotes, brackets, commas, colons, semicolons, backslashes, leading,
- * trailing or doubled dots; a domain of at least two labels that IDNA 2008 takes.
+ * trailing or doubled dots; a domain of at least two labels that IDNA 2008 takes;
+ * a key (see below) that is not too long.
  */
 bool text_is_email(struct slice text);
 
@@ -45,8 +47,8 @@ bool text_email_key(struct slice email, struct buf *out);
 /*
  * Append the slug of NAME: folded, without marks, letters and digits kept (a to z
  * and 0 to 9, after transliteration of what has a plain form: "Łukasz Øre" gives
- * "lukasz-ore"), everything else one hyphen, none at the ends.  False when nothing
- * is left.
+ * "lukasz-ore"), everything else one hyphen, none at the ends, cut at SLUG_BYTES_MAX.
+ * False when nothing is left.
  */
 bool text_slug(struct slice name, struct buf *out);
 
