@@ -190,8 +190,8 @@ a_count_may_be_given_afterwards(void **state)
 	array = pack_array_open(&packed);
 	map = pack_map_open(&packed);
 	pack_map_close(&packed, map, 65535);
-	pack_array_close(&packed, array, 65535);
-	must_be("dc ff ff de ff ff");
+	pack_array_close(&packed, array, 258);
+	must_be("dc 01 02 de ff ff");
 }
 
 static void

@@ -371,9 +371,10 @@ elements_are_bounded(void **state)
 		FRAME_DEPTH_MAX,
 		FRAME_ELEMENTS_MAX,
 	};
-	struct buf  buf;
-	size_t      len;
-	enum status status;
+	struct scan_limits ten = { 1000, 16, 10 };
+	struct buf         buf;
+	size_t             len;
+	enum status        status;
 
 	(void)state;
 	buf_init(&buf, 100000);
@@ -389,6 +390,10 @@ elements_are_bounded(void **state)
 	must_refuse(&all_limits, must_hex(&buf, "91 dc ff ff"), STATUS_TOO_LARGE);
 	buf_clear(&buf, 0);
 	must_refuse(&all_limits, must_hex(&buf, "93 90 c0 dc ff ff"), STATUS_TOO_LARGE);
+	buf_clear(&buf, 0);
+	must_accept(&ten, must_hex(&buf, "95 94 c0 c0 c0 c0 c0 c0 c0 c0"));
+	buf_clear(&buf, 0);
+	must_refuse(&ten, must_hex(&buf, "95 95"), STATUS_TOO_LARGE);
 	buf_fini(&buf);
 }
 
