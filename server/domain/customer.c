@@ -11,7 +11,6 @@
 #include "server/domain/tags.h"
 #include "server/domain/text.h"
 
-#define SLUG_BYTES_MAX 200u         /* without its suffix */
 #define SLUG_SUFFIX_MAX 100u        /* tried one by one: -2, -3, … */
 #define SHOPPER_REFERENCE_BYTES 20u /* of a generated one */
 #define NESTED_ID_BOUND                                              \
@@ -205,17 +204,8 @@ slug_base(struct edit *edit)
 	buf_put(&name, " ", 1);
 	buf_put(&name, record_text(&edit->new, CUSTOMER_LAST_NAME).data,
 	    record_text(&edit->new, CUSTOMER_LAST_NAME).len);
-	if (text_slug(buf_slice(&name), &slug)) {
-		base = buf_slice(&slug);
-		if (base.len > SLUG_BYTES_MAX)
-			base.len = SLUG_BYTES_MAX;
-		/* Do not cut a character in two, and end on no hyphen. */
-		while (base.len > 0 && base.len < slug.len &&
-		       ((base.data[base.len] & 0xc0) == 0x80 ||
-			   base.data[base.len - 1] == '-'))
-			base.len--;
-		base = arena_copy(edit->call->arena, base);
-	}
+	if (text_slug(buf_slice(&name), &slug))
+		base = arena_copy(edit->call->arena, buf_slice(&slug));
 	if (name.failed || slug.failed)
 		edit->call->arena->failed = true;
 	buf_fini(&name);
