@@ -1,0 +1,46 @@
+/*
+ * call -- one call on its way through the core, with its request ready to be sent.
+ */
+
+#ifndef CLIENT_CALL_H
+#define CLIENT_CALL_H
+
+#include <sys/queue.h>
+
+#include "client/internal.h"
+
+/* Where a call stands. */
+enum call_place {
+	CALL_QUEUED, /* waits for room, or for a connection */
+	CALL_SENT,   /* its request was given to the connection */
+	CALL_LOST,   /* its connection broke; the callback comes next */
+	CALL_PLACE_COUNT
+};
+
+struct call {
+	TAILQ_ENTRY(call) link;
+	enum call_place     place;
+	bool                is_hello;
+	bool                is_repeatable; /* applied twice, it does no harm */
+	bool                was_sent; /* in part at least, on an earlier connection */
+	int                 repeats_left;
+	uint32_t            msgid;
+	int64_t             deadline_ms; /* -1: none */
+	uint64_t            start;       /* where its request begins in the stream */
+	customerd_callback *callback;
+	void               *user;
+	size_t              len;
+	char                request[];
+};
+
+TAILQ_HEAD(call_list, call);
+
+/*
+ * Judge REQUESTED and make *OUT of it, under MSGID.  SCRATCH is working space.
+ * MISUSE when the server could not understand it or it is too large.
+ */
+enum customerd_status call_new(struct call **out,
+    const struct customerd_call *requested, uint32_t msgid, int64_t timeout_ms,
+    struct buf *scratch, struct customerd_error *error);
+
+#endif

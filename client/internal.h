@@ -1,0 +1,70 @@
+/*
+ * internal -- what the files of the library share; nothing of it is exported.
+ */
+
+#ifndef CLIENT_INTERNAL_H
+#define CLIENT_INTERNAL_H
+
+#include "client/customerd.h"
+#include "proto/buf.h"
+#include "proto/slice.h"
+
+#define CONNECT_TIMEOUT_MS_DEFAULT 5000
+#define CALL_TIMEOUT_MS_DEFAULT 30000
+#define RETRIES_DEFAULT 2
+#define PAUSE_MS_MAX_DEFAULT 5000
+#define ANSWER_BYTES_MAX_DEFAULT (16u * 1024 * 1024)
+#define BUF_BYTES_KEPT (64u * 1024) /* memory that an idle buffer may keep */
+
+/* An option as its header says: 0 for the default, negative for none (-1). */
+static inline int64_t
+option_or(int64_t value, int64_t standard)
+{
+	return value == 0 ? standard : value < 0 ? -1 : value;
+}
+
+static inline struct slice
+slice_in(struct customerd_slice slice)
+{
+	return slice_of(slice.data, slice.len);
+}
+
+static inline struct customerd_slice
+slice_out(struct slice slice)
+{
+	return (struct customerd_slice){ slice.data, slice.len };
+}
+
+/* Begin ERROR, unless it is NULL, anew.  The message is a format of printf. */
+void error_set(struct customerd_error *error, const char *code, bool retryable,
+    const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+enum customerd_status error_no_memory(struct customerd_error *error);
+enum customerd_status error_misuse(struct customerd_error *error, const char *message);
+
+/*
+ * Take the error of an answer, one value, apart: REFUSED, or UNKNOWN when the server
+ * does not know either or says nothing that can be understood.
+ */
+enum customerd_status error_decode(struct customerd_error *error, struct slice value);
+
+/* Does the core wait to send something? */
+bool core_has_output(const struct customerd_core *core);
+
+/* How an asynchronous handle fares, for the blocking one. */
+enum async_state {
+	ASYNC_PAUSED,     /* no connection, and the next attempt is at DUE */
+	ASYNC_CONNECTING, /* … which has until DUE */
+	ASYNC_GREETING,   /* connected; the answer to hello has until DUE */
+	ASYNC_READY,
+};
+
+enum async_state async_state(const struct customerd_async *async);
+
+/* How often connecting has failed since it last succeeded, and how at last. */
+unsigned              async_failures(const struct customerd_async *async);
+enum customerd_status async_failure(
+    const struct customerd_async *async, struct customerd_error *error);
+struct slice async_greeting(const struct customerd_async *async);
+
+#endif
