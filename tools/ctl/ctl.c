@@ -1,0 +1,186 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/limits.h"
+#include "tools/ctl/ctl.h"
+#include "tools/ctl/json.h"
+
+void
+ctl_say(const char *format, ...)
+{
+	va_list arguments;
+
+	fflush(stdout);
+	fprintf(stderr, "customerctl: ");
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+}
+
+static enum ctl_exit
+exit_of(enum customerd_status status)
+{
+	switch (status) {
+	case CUSTOMERD_OK: return CTL_DONE;
+	case CUSTOMERD_REFUSED: return CTL_REFUSED;
+	case CUSTOMERD_MISUSE: return CTL_USAGE;
+	case CUSTOMERD_NOT_SENT: return CTL_NOT_CONNECTED;
+	case CUSTOMERD_NO_MEMORY: return CTL_NOT_CONNECTED;
+	case CUSTOMERD_UNKNOWN: break;
+	}
+	return CTL_UNKNOWN;
+}
+
+/* Every field that was refused, one a line. */
+static void
+say_fields(struct customerd_slice details)
+{
+	struct customerd_walk  walk;
+	struct customerd_slice errors = { NULL, 0 }, one, path, text;
+
+	customerd_get(details, "errors", &errors);
+	customerd_walk(&walk, errors);
+	while (customerd_next(&walk, NULL, &one))
+		if (customerd_get_text(one, "path", &path) &&
+		    customerd_get_text(one, "message", &text))
+			fprintf(stderr, "  %.*s %.*s\n", (int)path.len, path.data,
+			    (int)text.len, text.data);
+}
+
+static enum ctl_exit
+say_error(const struct ctl *ctl, enum customerd_status status,
+    const struct customerd_error *error, const char *where)
+{
+	json_t *details =
+	    ctl->options.json == NULL
+		? NULL
+		: json_unpack_value(slice_of(error->details.data, error->details.len));
+
+	if (details != NULL) {
+		json_dumpf(details, stderr, JSON_COMPACT);
+		fputc('\n', stderr);
+		json_decref(details);
+	} else {
+		ctl_say("%s%s: %s", where, error->code, error->message);
+		say_fields(error->details);
+	}
+	return exit_of(status);
+}
+
+/* What --server, --unix and --connect stand for; NULL when more than one is given. */
+static char *
+address_of(const struct ctl_options *options)
+{
+	int given = (options->server != NULL) + (options->unix_path != NULL) +
+		    (options->connect != NULL);
+	char *address = NULL;
+	int   len = 0;
+
+	if (given > 1) {
+		ctl_say("--server, --unix and --connect exclude each other");
+		return NULL;
+	}
+	if (options->unix_path != NULL)
+		len = asprintf(&address, "unix:%s", options->unix_path);
+	else if (options->connect != NULL)
+		len = asprintf(&address, "customerd://%s", options->connect);
+	else
+		address = strdup(options->server != NULL ? options->server
+							 : CUSTOMERD_ADDRESS_DEFAULT);
+	return len < 0 ? NULL : address;
+}
+
+static bool
+parse_timeout(const char *text, int64_t *timeout_ms)
+{
+	char     *end;
+	long long value;
+
+	if (text == NULL)
+		return true;
+	value = strtoll(text, &end, 10);
+	if (end == text || *end != '\0' || value < 1 || value > TIMEOUT_MS_MAX) {
+		ctl_say("--timeout-ms: from 1 to 3600000, please");
+		return false;
+	}
+	*timeout_ms = value;
+	return true;
+}
+
+enum ctl_exit
+ctl_connect(struct ctl *ctl)
+{
+	struct customerd_options options = { .client_name = "customerctl",
+		.retries_max = -1 };
+	struct customerd_error   error;
+	enum customerd_status    status;
+	char                    *address;
+
+	if (ctl->c != NULL)
+		return CTL_DONE;
+	if (!parse_timeout(ctl->options.timeout_ms, &options.call_timeout_ms))
+		return CTL_USAGE;
+	options.connect_timeout_ms = options.call_timeout_ms;
+	options.token = ctl->options.token;
+	if (options.token == NULL)
+		options.token = getenv("CUSTOMERD_TOKEN");
+	address = address_of(&ctl->options);
+	if (address == NULL)
+		return CTL_USAGE;
+	options.address = address;
+	status = customerd_open(&ctl->c, &options, &error);
+	free(address);
+	if (status != CUSTOMERD_OK)
+		return say_error(ctl, status, &error, "");
+	return CTL_DONE;
+}
+
+enum ctl_exit
+ctl_call(struct ctl *ctl, struct customerd_call *call, json_t *args, json_t **result,
+    const char *where)
+{
+	char                   why[JSON_WHY_BYTES];
+	struct buf             packed;
+	struct customerd_slice answer;
+	struct customerd_error error;
+	enum customerd_status  status;
+	enum ctl_exit          done = ctl_connect(ctl);
+
+	if (done != CTL_DONE)
+		return done;
+	buf_init(&packed, 2 * FRAME_BYTES_MAX);
+	if (args != NULL && !json_pack_value(&packed, args, why)) {
+		ctl_say("%s%s", where, why);
+		buf_fini(&packed);
+		return CTL_USAGE;
+	}
+	call->args = (struct customerd_slice){ packed.data, packed.len };
+	status = customerd_call(ctl->c, call, &answer, &error);
+	buf_fini(&packed);
+	if (status != CUSTOMERD_OK)
+		return say_error(ctl, status, &error, where);
+	if (result == NULL)
+		return CTL_DONE;
+	*result = json_unpack_value(slice_of(answer.data, answer.len));
+	if (*result != NULL)
+		return CTL_DONE;
+	ctl_say("%sthe answer cannot be shown as JSON", where);
+	return CTL_UNKNOWN;
+}
+
+enum ctl_exit
+ctl_print(const struct ctl *ctl, json_t *value)
+{
+	bool   is_pretty = isatty(STDOUT_FILENO) && ctl->options.json == NULL;
+	size_t flags = JSON_ENCODE_ANY | (is_pretty ? JSON_INDENT(2) : JSON_COMPACT);
+
+	if (json_dumpf(value, stdout, flags) == 0 && fputc('\n', stdout) != EOF &&
+	    fflush(stdout) == 0)
+		return CTL_DONE;
+	ctl_say("cannot write to standard output");
+	return CTL_UNKNOWN;
+}
