@@ -10,6 +10,16 @@ enum {
 	NOTIFICATION_COUNT = 3,
 };
 
+/* Take nil, if that is what comes. */
+static bool
+take_nil(struct reader *reader)
+{
+	if (reader_peek(reader) != VALUE_NIL)
+		return false;
+	reader_nil(reader);
+	return true;
+}
+
 /* Take text of 1 to BYTES_MAX bytes. */
 static bool
 take_text(struct reader *reader, size_t bytes_max, struct slice *text)
@@ -146,9 +156,8 @@ decode_meta(struct message *message, struct reader *reader)
 		if (seen & 1u << place)
 			return refuse(message, meta_keys[place].key);
 		seen |= 1u << place;
-		if (reader_peek(reader) == VALUE_NIL)
-			reader_nil(reader); /* as if the key were not there */
-		else if (!meta_keys[place].take(reader, &message->meta))
+		/* nil is as if the key were not there */
+		if (!take_nil(reader) && !meta_keys[place].take(reader, &message->meta))
 			return refuse(message, meta_keys[place].key);
 	}
 	return reader->status;
@@ -165,20 +174,14 @@ decode_params(struct message *message, struct reader *reader)
 	count = reader_array(reader);
 	if (count > 2)
 		return refuse(message, "params");
-	if (count > 0) {
-		if (reader_peek(reader) == VALUE_MAP)
-			message->args = reader_value(reader);
-		else if (reader_peek(reader) == VALUE_NIL)
-			reader_nil(reader);
-		else
-			return refuse(message, "params");
-	}
-	if (count > 1) {
-		if (reader_peek(reader) == VALUE_MAP)
-			return decode_meta(message, reader);
-		if (reader_peek(reader) != VALUE_NIL)
-			return refuse(message, "params");
-	}
+	if (count > 0 && reader_peek(reader) == VALUE_MAP)
+		message->args = reader_value(reader);
+	else if (count > 0 && !take_nil(reader))
+		return refuse(message, "params");
+	if (count > 1 && reader_peek(reader) == VALUE_MAP)
+		return decode_meta(message, reader);
+	if (count > 1 && !take_nil(reader))
+		return refuse(message, "params");
 	return reader->status;
 }
 
@@ -196,18 +199,20 @@ take_msgid(struct reader *reader, uint32_t *msgid)
 static enum status
 decode_request(struct message *message, struct reader *reader)
 {
-	struct slice  params;
-	struct reader inner;
+	struct reader params;
+	enum status   status;
 
 	if (!take_msgid(reader, &message->msgid))
 		return STATUS_MALFORMED;
 	message->method = reader_bytes(reader);
-	params = reader_value(reader);
-	/* Nobody can answer a request that is not whole, whatever its params are. */
-	if (reader_peek(reader) != VALUE_END || reader->status != STATUS_OK)
-		return STATUS_MALFORMED;
-	reader_init(&inner, params);
-	return decode_params(message, &inner);
+	params = *reader;
+	status = decode_params(message, reader);
+	if (status == STATUS_INVALID) {
+		/* It stopped somewhere inside; the frame must be whole all the same. */
+		*reader = params;
+		reader_value(reader);
+	}
+	return reader->status == STATUS_OK ? status : reader->status;
 }
 
 static enum status

@@ -52,8 +52,10 @@ struct message {
  * MALFORMED when it is none of the three forms: the peer is beyond repair.
  * INVALID when only params or meta break a rule: MESSAGE->msgid is good, the
  * request can be answered, and MESSAGE->meta_key names the culprit ("params" when
- * params itself is no array of one or two maps).  Unknown keys in meta are ignored.
- * Params of a notification are not judged: args is its first element, if any.
+ * params itself is no array of at most two elements, each a map or nil).  In meta,
+ * nil is as good as absent, and ignored are unknown keys and a traceparent that W3C
+ * Trace Context does not know.  A method name may have any length and bytes.  Params
+ * of a notification are not judged: args is its first element, if any.
  */
 enum status message_decode(struct message *message, struct slice frame);
 
