@@ -216,7 +216,7 @@ Try, in another terminal:
       call customer.get '{{"uid": "XAyRWNUzyN"}}'
   {ctl} --connect {listen} --token access_token \\
       call customer.update '{{"id": 12345, "set": {{"first_name": "Ada"}}, "want": "record"}}'
-  {ctl} --unix {unix} call server.status
+  {ctl} --unix {unix} status
 """.format(ctl=ctl, listen=listen, unix=unix_path))
     print("Ctrl-C stops it.", flush=True)
 
