@@ -4,6 +4,7 @@
  *   lmdb.c       snapshots, batches, views and scans: the body of kv.h
  *   lmdb_env.c   opens the environment, and overcomes failures of the disk
  *   lmdb_file.c  checks the directory and the file before LMDB maps them
+ *   lmdb_free.c  counts free pages without LMDB, for that check
  *
  * Threads.  A snapshot that holds a view holds LOCK shared.  The writer takes it
  * exclusively to replace the environment, which LMDB demands after a failure to
@@ -88,6 +89,18 @@ int lmdb_dir_open(const char *path, char *why, size_t why_size);
  * maps it: a file shorter than its pages would be a SIGBUS later.
  */
 enum status lmdb_file_check(int dir, bool *exists, char *why, size_t why_size);
+
+/* ---- lmdb_free.c ---- */
+
+/*
+ * How many free pages lie beyond the PAGES that the file FD has, ROOT being the
+ * page number of the tree of free pages; 0 if that cannot be read.
+ *
+ * LMDB never writes a page that a batch took and gave back.  If such pages are the
+ * last, a good file ends before them; it is cut off only if a missing page is not
+ * free.
+ */
+uint64_t lmdb_free_beyond(int fd, uint64_t pages, uint64_t root);
 
 /* ---- lmdb_env.c ---- */
 

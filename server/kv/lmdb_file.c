@@ -37,6 +37,8 @@ _Static_assert(sizeof(struct meta_page) == 152, "the layout of LMDB 0.9");
 #define META_MAGIC 0xBEEFC0DEu
 #define META_VERSION 1u
 
+/* ---- the directory ---- */
+
 int
 lmdb_dir_open(const char *path, char *why, size_t why_size)
 {
@@ -72,6 +74,8 @@ lmdb_dir_open(const char *path, char *why, size_t why_size)
 	close(dir);
 	return -1;
 }
+
+/* ---- the file ---- */
 
 /* Whether PAGE is a sound meta page; a sentence in WHY if not. */
 static bool
@@ -120,7 +124,9 @@ pages_check(int fd, uint64_t size, char *why, size_t why_size)
 			return STATUS_DAMAGED;
 	}
 	newest = &pages[pages[1].txnid > pages[0].txnid];
-	if (newest->page_last >= size / LMDB_PAGE_BYTES) {
+	if (newest->page_last >= size / LMDB_PAGE_BYTES &&
+	    lmdb_free_beyond(fd, size / LMDB_PAGE_BYTES, newest->trees[0].root) !=
+		newest->page_last + 1 - size / LMDB_PAGE_BYTES) {
 		snprintf(why, why_size,
 		    LMDB_FILE
 		    " is cut off: it has %llu pages of %llu; restore a backup",
