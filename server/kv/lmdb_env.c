@@ -410,12 +410,17 @@ reopen(struct kv *kv)
 	char        why[512];
 	bool        exists;
 
+	kv->condition = LMDB_LOST;
 	close_env(kv);
 	status = lmdb_file_check(kv->dir, &exists, why, sizeof(why));
 	if (status == STATUS_OK && !exists)
 		status = STATUS_STORAGE_FAILED;
 	if (status == STATUS_OK)
 		status = open_existing(kv, why, sizeof(why));
+	if (status == STATUS_OK) {
+		kv->condition = LMDB_SUSPECT;
+		lmdb_publish(kv);
+	}
 	return status;
 }
 
@@ -454,14 +459,15 @@ lmdb_overcome(struct kv *kv)
 
 	/* No view begins before the probe says that what it would show is there. */
 	pthread_rwlock_wrlock(&kv->lock);
-	if (kv->condition == LMDB_LOST && (status = reopen(kv)) == STATUS_OK) {
-		kv->condition = LMDB_SUSPECT;
-		lmdb_publish(kv);
+	if (kv->condition == LMDB_LOST)
+		status = reopen(kv);
+	if (status == STATUS_OK) {
+		status = lmdb_status(probe(kv));
+		if (status == STATUS_OK)
+			kv->condition = LMDB_SOUND;
+		else if (is_lost(kv))
+			reopen(kv); /* a disk that cannot be written can be read */
 	}
-	if (status == STATUS_OK && (status = lmdb_status(probe(kv))) == STATUS_OK)
-		kv->condition = LMDB_SOUND;
-	else if (kv->env != NULL && is_lost(kv))
-		kv->condition = LMDB_LOST;
 	pthread_rwlock_unlock(&kv->lock);
 	return status;
 }

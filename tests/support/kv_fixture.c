@@ -141,12 +141,12 @@ look_up(struct kv_fixture *f, enum kv_table table, const char *key)
 	assert_non_null(snapshot);
 	kv_read(snapshot, &txn);
 	found = kv_get(&txn, table, slice_text(key), &value);
-	assert_int_equal(txn.status, STATUS_OK);
 	if (found) {
 		assert_true(value.len < sizeof(copy));
 		memcpy(copy, value.data, value.len);
 		copy[value.len] = '\0';
 	}
 	kv_snapshot_free(snapshot);
+	assert_int_equal(txn.status, STATUS_OK);
 	return found ? copy : NULL;
 }

@@ -1,0 +1,401 @@
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "server/kv/writer.h"
+#include "tests/support/fault.h"
+#include "tests/support/kv_fixture.h"
+
+/* ---- one commit under a fault ---- */
+
+static enum status
+try_put(struct kv_fixture *f, const char *key, const char *value)
+{
+	struct kv_batch *batch;
+	struct kv_txn    txn;
+	enum status      status;
+
+	if ((status = kv_batch_begin(f->kv, &batch)) != STATUS_OK)
+		return status;
+	kv_write(batch, &txn);
+	kv_put(&txn, KV_CUSTOMER, slice_text(key), slice_text(value));
+	assert_int_equal(txn.status, STATUS_OK);
+	return kv_batch_commit(batch);
+}
+
+/* Ada's value, then what a change answers while SPEC fails, then her value after. */
+static void
+expect(struct kv_fixture *f, const char *spec, enum status status, bool is_there)
+{
+	uint64_t sequence;
+
+	must_put(f, KV_CUSTOMER, "ada", "before");
+	sequence = kv_sequence(f->kv);
+	fault_arm(spec);
+	assert_int_equal(try_put(f, "ada", "after"), status);
+	assert_true(fault_count() > 0);
+	assert_string_equal(
+	    look_up(f, KV_CUSTOMER, "ada"), is_there ? "after" : "before");
+	if (status == STATUS_OK)
+		assert_true(kv_sequence(f->kv) > sequence);
+
+	/* Once the disk is well again, so are we; and nothing comes back. */
+	fault_arm("");
+	must_put(f, KV_CUSTOMER, "eve", spec);
+	assert_string_equal(
+	    look_up(f, KV_CUSTOMER, "ada"), is_there ? "after" : "before");
+	assert_string_equal(look_up(f, KV_CUSTOMER, "eve"), spec);
+	must_close(f);
+	must_open(f);
+	assert_string_equal(
+	    look_up(f, KV_CUSTOMER, "ada"), is_there ? "after" : "before");
+	assert_string_equal(look_up(f, KV_CUSTOMER, "eve"), spec);
+}
+
+static void
+a_full_disk_is_named_and_changes_nothing(void **state)
+{
+	expect(*state, "data:1:ENOSPC:once", STATUS_STORAGE_FULL, false);
+	expect(*state, "data:1:ENOSPC:ever", STATUS_STORAGE_FULL, false);
+	expect(*state, "data:1:EDQUOT:ever", STATUS_STORAGE_FULL, false);
+}
+
+static void
+a_write_cut_short_by_a_full_disk_is_named_so(void **state)
+{
+	expect(*state, "data:1:short:ever,statvfs:1:full:ever", STATUS_STORAGE_FULL,
+	    false);
+	expect(*state, "data:1:short:once", STATUS_STORAGE_FAILED, false);
+}
+
+static void
+a_failed_write_of_data_changes_nothing(void **state)
+{
+	expect(*state, "data:1:EIO:once", STATUS_STORAGE_FAILED, false);
+	expect(*state, "data:1:EIO:ever", STATUS_STORAGE_FAILED, false);
+	expect(*state, "data:1:done:ever", STATUS_STORAGE_FAILED, false);
+}
+
+static void
+a_failed_flush_changes_nothing(void **state)
+{
+	expect(*state, "fdatasync:1:EIO:once", STATUS_STORAGE_FAILED, false);
+	expect(*state, "fdatasync:1:EIO:ever", STATUS_STORAGE_FAILED, false);
+}
+
+static void
+an_interrupted_write_is_written_again(void **state)
+{
+	struct kv_fixture *f = *state;
+
+	fault_arm("data:1:EINTR:once,meta:1:EINTR:once");
+	assert_int_equal(try_put(f, "ada", "after"), STATUS_OK);
+	assert_int_equal(fault_count(), 2);
+}
+
+static void
+a_commit_whose_last_step_failed_is_looked_for(void **state)
+{
+	expect(*state, "meta:1:EIO:once", STATUS_STORAGE_FAILED, false);
+	expect(*state, "meta:1:ENOSPC:once", STATUS_STORAGE_FAILED, false);
+	expect(*state, "meta:1:short:once", STATUS_STORAGE_FAILED, false);
+	/* Done, but told to have failed, so that LMDB took it back. */
+	expect(*state, "meta:1:done:once", STATUS_STORAGE_FAILED, false);
+}
+
+static void
+a_commit_that_was_told_to_have_failed_may_be_there(void **state)
+{
+	expect(*state, "meta:1:done:once,rollback:1:EIO:once", STATUS_OK, true);
+}
+
+static void
+what_cannot_be_found_out_is_unknown(void **state)
+{
+	expect(*state, "meta:1:EIO:ever", STATUS_UNKNOWN, false);
+	expect(*state, "meta:1:EIO:once,fdatasync:2:EIO:ever", STATUS_UNKNOWN, false);
+	expect(*state, "meta:1:done:once,rollback:1:EIO:once,fdatasync:2:EIO:ever",
+	    STATUS_UNKNOWN, true);
+}
+
+static void
+writing_waits_until_a_probe_succeeds(void **state)
+{
+	struct kv_fixture *f = *state;
+	struct kv_batch   *batch;
+
+	fault_arm("fdatasync:1:EIO:ever");
+	assert_int_equal(try_put(f, "ada", "1"), STATUS_STORAGE_FAILED);
+	assert_int_equal(kv_batch_begin(f->kv, &batch), STATUS_STORAGE_FAILED);
+	assert_null(batch);
+	assert_int_equal(kv_batch_begin(f->kv, &batch), STATUS_STORAGE_FAILED);
+	assert_int_equal(fault_count(), 3);
+	fault_arm("meta:1:EIO:once"); /* even if the probe itself ends badly */
+	assert_int_equal(kv_batch_begin(f->kv, &batch), STATUS_STORAGE_FAILED);
+	must_put(f, KV_CUSTOMER, "ada", "2");
+	assert_string_equal(look_up(f, KV_CUSTOMER, "ada"), "2");
+}
+
+static void
+a_file_that_cannot_be_reopened_is_tried_again(void **state)
+{
+	struct kv_fixture  *f = *state;
+	struct kv_snapshot *snapshot = kv_snapshot_new(f->kv);
+	struct kv_batch    *batch;
+	struct kv_txn       txn;
+	struct slice        value;
+
+	must_put(f, KV_CUSTOMER, "ada", "before");
+	kv_read(snapshot, &txn);
+	kv_snapshot_release(snapshot);
+	fault_arm("meta:1:EIO:once,open:1:EMFILE:ever");
+	assert_int_equal(try_put(f, "ada", "after"), STATUS_UNKNOWN);
+	kv_read(snapshot, &txn);
+	assert_int_equal(txn.status, STATUS_STORAGE_FAILED);
+	assert_false(kv_get(&txn, KV_CUSTOMER, SLICE("ada"), &value));
+	assert_int_equal(kv_batch_begin(f->kv, &batch), STATUS_STORAGE_FAILED);
+
+	fault_arm("");
+	assert_int_equal(try_put(f, "eve", "after"), STATUS_OK);
+	kv_read(snapshot, &txn);
+	assert_true(kv_get(&txn, KV_CUSTOMER, SLICE("ada"), &value));
+	assert_true(slice_equal(value, SLICE("before")));
+	kv_snapshot_free(snapshot);
+}
+
+/* ---- readers during a reopening ---- */
+
+static _Atomic bool readers_stop;
+
+static void *
+read_on(void *context)
+{
+	struct kv_snapshot *snapshot = kv_snapshot_new(context);
+	struct kv_txn       txn;
+	struct slice        value;
+
+	while (!readers_stop) {
+		kv_read(snapshot, &txn);
+		/* There is a moment in which LMDB has given up and we have not seen it.
+		 */
+		if (txn.status == STATUS_OK) {
+			assert_true(kv_get(&txn, KV_CUSTOMER, SLICE("ada"), &value));
+			assert_int_equal(value.len, 6);
+		} else {
+			assert_int_equal(txn.status, STATUS_STORAGE_FAILED);
+		}
+		kv_snapshot_release(snapshot);
+	}
+	kv_snapshot_free(snapshot);
+	return NULL;
+}
+
+static void
+snapshots_survive_a_reopening(void **state)
+{
+	struct kv_fixture *f = *state;
+	pthread_t          readers[2];
+	int                i;
+
+	must_put(f, KV_CUSTOMER, "ada", "before");
+	readers_stop = false;
+	for (i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&readers[i], NULL, read_on, f->kv), 0);
+	for (i = 0; i < 100; i++) {
+		fault_arm("meta:1:EIO:once");
+		assert_int_equal(try_put(f, "ada", "failed"), STATUS_STORAGE_FAILED);
+		assert_int_equal(try_put(f, "ada", "abcdef"), STATUS_OK);
+	}
+	readers_stop = true;
+	for (i = 0; i < 2; i++)
+		pthread_join(readers[i], NULL);
+}
+
+/* ---- creation ---- */
+
+static void
+a_creation_that_fails_leaves_nothing_half_made(void **state)
+{
+	static const char *const calls[] = { "data", "meta", "fdatasync", "fsync",
+		"open", "rename", "ftruncate" };
+	static const char *const hows[] = { "EIO", "ENOSPC" };
+	struct kv_fixture       *f = *state;
+	char                     spec[64], why[512];
+	struct kv_options        options = { f->directory, f->bytes_max, 4, false };
+	unsigned                 i, nth, struck;
+
+	for (i = 0; i < 2 * sizeof(calls) / sizeof(calls[0]); i++) {
+		for (nth = 1, struck = 1; struck > 0; nth++) {
+			must_close(f);
+			unlink(path_in(f, "data.mdb"));
+			unlink(path_in(f, "lock.mdb"));
+			snprintf(spec, sizeof(spec), "%s:%u:%s:once", calls[i / 2], nth,
+			    hows[i % 2]);
+			fault_arm(spec);
+			why[0] = '\0';
+			if (kv_open(&f->kv, &options, why, sizeof(why)) != STATUS_OK)
+				assert_true(why[0] != '\0');
+			struck = fault_count();
+			fault_arm("");
+			assert_int_equal(access(path_in(f, "data.mdb.new"), F_OK), -1);
+			if (f->kv == NULL)
+				must_open(f);
+			must_put(f, KV_CUSTOMER, "ada", spec);
+			assert_string_equal(look_up(f, KV_CUSTOMER, "ada"), spec);
+		}
+		assert_true(nth > 2);
+	}
+}
+
+/* ---- the writer ---- */
+
+#define OPS 64
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t  answered = PTHREAD_COND_INITIALIZER;
+static int             answers;
+
+struct put {
+	struct write_op op;
+	char            key[8];
+	int             runs;
+};
+
+static enum status
+put_apply(struct write_op *op, struct kv_txn *txn)
+{
+	struct put *put = MAIL_OBJECT(op, struct put, op);
+
+	put->runs++;
+	kv_put(txn, KV_CUSTOMER, slice_text(put->key), SLICE("put"));
+	return txn->status;
+}
+
+static void
+put_done(struct write_op *op)
+{
+	(void)op;
+	pthread_mutex_lock(&mutex);
+	answers++;
+	pthread_cond_signal(&answered);
+	pthread_mutex_unlock(&mutex);
+}
+
+/* Many puts while SPEC fails. */
+static struct put *
+put_many(struct kv_fixture *f, const char *spec)
+{
+	static struct put puts[OPS];
+	struct writer    *writer;
+	int               i;
+
+	answers = 0;
+	assert_int_equal(writer_start(&writer, f->kv, NULL, NULL), STATUS_OK);
+	fault_arm(spec);
+	for (i = 0; i < OPS; i++) {
+		puts[i] =
+		    (struct put){ .op = { .apply = put_apply, .done = put_done } };
+		snprintf(puts[i].key, sizeof(puts[i].key), "%d", i);
+		assert_true(writer_push(writer, &puts[i].op));
+	}
+	pthread_mutex_lock(&mutex);
+	while (answers < OPS)
+		pthread_cond_wait(&answered, &mutex);
+	pthread_mutex_unlock(&mutex);
+	fault_arm("");
+	writer_stop(writer);
+	return puts;
+}
+
+static void
+a_writer_gets_over_a_failure_that_passes(void **state)
+{
+	struct put *puts = put_many(*state, "fdatasync:1:EIO:once,meta:3:EIO:once");
+	int         i, failed = 0;
+
+	for (i = 0; i < OPS; i++)
+		if (puts[i].op.status != STATUS_OK)
+			failed++;
+	/* Only a batch of one is not tried again. */
+	assert_true(failed <= 2);
+	for (i = 0; i < OPS; i++)
+		assert_int_equal(look_up(*state, KV_CUSTOMER, puts[i].key) != NULL,
+		    puts[i].op.status == STATUS_OK);
+}
+
+static void
+a_writer_answers_everybody_while_the_disk_is_bad(void **state)
+{
+	static const struct {
+		const char *spec;
+		enum status status;
+	} rows[] = {
+		{ "data:1:ENOSPC:ever", STATUS_STORAGE_FULL },
+		{ "fdatasync:1:EIO:ever", STATUS_STORAGE_FAILED },
+	};
+	size_t row;
+	int    i;
+
+	for (row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+		struct put *puts = put_many(*state, rows[row].spec);
+
+		for (i = 0; i < OPS; i++) {
+			assert_int_equal(puts[i].op.status, rows[row].status);
+			assert_null(look_up(*state, KV_CUSTOMER, puts[i].key));
+		}
+	}
+}
+
+static void
+what_is_unknown_is_not_tried_again(void **state)
+{
+	struct put *puts = put_many(
+	    *state, "meta:1:done:once,rollback:1:EIO:once,fdatasync:2:EIO:ever");
+	int i, unknown = 0;
+
+	for (i = 0; i < OPS; i++) {
+		if (puts[i].op.status != STATUS_UNKNOWN)
+			continue;
+		unknown++;
+		assert_int_equal(puts[i].runs, 1);
+	}
+	assert_true(unknown > 0);
+}
+
+static int
+teardown(void **state)
+{
+	fault_arm("");
+	return kv_fixture_teardown(state);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, kv_fixture_setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(a_full_disk_is_named_and_changes_nothing),
+		TEST(a_write_cut_short_by_a_full_disk_is_named_so),
+		TEST(a_failed_write_of_data_changes_nothing),
+		TEST(a_failed_flush_changes_nothing),
+		TEST(an_interrupted_write_is_written_again),
+		TEST(a_commit_whose_last_step_failed_is_looked_for),
+		TEST(a_commit_that_was_told_to_have_failed_may_be_there),
+		TEST(what_cannot_be_found_out_is_unknown),
+		TEST(writing_waits_until_a_probe_succeeds),
+		TEST(a_file_that_cannot_be_reopened_is_tried_again),
+		TEST(snapshots_survive_a_reopening),
+		TEST(a_creation_that_fails_leaves_nothing_half_made),
+		TEST(a_writer_gets_over_a_failure_that_passes),
+		TEST(a_writer_answers_everybody_while_the_disk_is_bad),
+		TEST(what_is_unknown_is_not_tried_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
