@@ -33,7 +33,7 @@ enum scan_result {
 	SCAN_BAD,  /* refused: see scan_status() */
 };
 
-#define SCAN_STATE_BYTES 424
+#define SCAN_STATE_BYTES 416
 
 struct scan {
 	size_t      bytes_max; /* of the limits; the state keeps the others */

@@ -203,6 +203,23 @@ bin_is_bytes_but_no_text(void **state)
 }
 
 static void
+text_and_bytes_cut_short_are_malformed(void **state)
+{
+	static const char *const cut[] = { "a1", "a3 61 62", "d9", "d9 01", "da 00",
+		"db ff ff ff ff 61", "c4 02 61", "c6 ff ff ff ff 61" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cut); i++) {
+		read_hex(cut[i]);
+		assert_int_equal(reader_bytes(&reader).len, 0);
+		must_have_failed();
+		read_hex(cut[i]);
+		assert_int_equal(reader_text(&reader).len, 0);
+		must_have_failed();
+	}
+}
+
+static void
 a_container_says_how_many_follow(void **state)
 {
 	(void)state;
@@ -392,6 +409,7 @@ main(void)
 		reader_test(a_number_is_taken_in_both_widths),
 		reader_test(text_is_taken_in_every_form),
 		reader_test(bin_is_bytes_but_no_text),
+		reader_test(text_and_bytes_cut_short_are_malformed),
 		reader_test(a_container_says_how_many_follow),
 		reader_test(a_count_is_never_larger_than_what_can_follow),
 		reader_test(nothing_but_the_asked_type_will_do),
