@@ -10,6 +10,7 @@
 #include "server/domain/idempotency.h"
 #include "server/domain/modify.h"
 #include "server/domain/query.h"
+#include "server/domain/text.h"
 #include "server/domain/token.h"
 
 #define TOKEN_EPOCH SLICE("token epoch")
@@ -217,6 +218,10 @@ domain_check(struct call *call)
 		return status;
 	args_decode(&call->args, call, call->args_bytes, call->method->args,
 	    call->method->access == METHOD_WRITE);
+	/* It becomes part of a key and of log lines. */
+	if (!text_is_clean(call->meta.idempotency_key, false))
+		violations_add(
+		    &call->violations, SLICE("idempotency_key"), RULE_BAD_TEXT);
 	if (call->arena->failed)
 		return STATUS_NO_MEMORY;
 	return handler->check(call);

@@ -252,6 +252,19 @@ a_repeated_request_gets_the_first_answer(void **state)
 }
 
 static void
+an_idempotency_key_is_clean_text(void **state)
+{
+	struct domain_fixture *f = *state;
+
+	f->meta.idempotency_key = slice_of("a\0b", 3);
+	invalid(f, CREATE, "{'set': {'email': 'a@example.com'}}", "idempotency_key",
+	    RULE_BAD_TEXT);
+	f->meta.idempotency_key = SLICE("\xff");
+	invalid(f, CREATE, "{'set': {'email': 'a@example.com'}}", "idempotency_key",
+	    RULE_BAD_TEXT);
+}
+
+static void
 a_dry_run_answers_and_keeps_nothing(void **state)
 {
 	struct domain_fixture *f = *state;
@@ -541,6 +554,7 @@ main(void)
 		T(a_deleted_group_lets_its_customers_go),
 		T(a_group_with_too_many_customers_is_locked),
 		T(a_repeated_request_gets_the_first_answer),
+		T(an_idempotency_key_is_clean_text),
 		T(a_dry_run_answers_and_keeps_nothing),
 		T(an_atomic_update_of_many_is_all_or_nothing),
 		T(an_update_of_many_refuses_each_for_itself),
