@@ -1,5 +1,5 @@
-#include <errno.h>
 #include <sodium.h>
+#include <sys/mman.h>
 
 #include "server/domain/password.h"
 
@@ -21,14 +21,33 @@ hash(struct password_job *job)
 		   crypto_pwhash_ALG_ARGON2ID13) == 0;
 }
 
-/* False: out of memory, which libsodium tells from a mismatch by errno alone. */
+/* Is there as much memory as a hash takes, and a little more? */
+static bool
+memory_suffices(void)
+{
+	const size_t size = PASSWORD_MEMORY_BYTES + 1024u * 1024u;
+	void        *memory;
+
+	memory = mmap(
+	    NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		return false;
+	munmap(memory, size);
+	return true;
+}
+
+/*
+ * False: out of memory.  libsodium takes that for a mismatch, which would be a wrong
+ * answer, so look first.
+ */
 static bool
 verify(struct password_job *job)
 {
-	errno = 0;
+	if (!memory_suffices())
+		return false;
 	job->matches =
 	    crypto_pwhash_str_verify(job->hash, job->clear.data, job->clear.len) == 0;
-	return job->matches || errno != ENOMEM;
+	return true;
 }
 
 bool

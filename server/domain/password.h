@@ -18,8 +18,8 @@
 	     */
 
 /*
- * Do what JOB and the jobs behind it (next) ask for, and wipe the passwords.  False:
- * out of memory.
+ * Do what JOB and the jobs behind it (next) ask for, and wipe the passwords: CLEAR
+ * must lie in memory that may be written.  False: out of memory.
  */
 bool password_run(struct password_job *job);
 
