@@ -14,19 +14,24 @@ violations_init(struct violations *violations)
 	violations->prefix[0] = '\0';
 }
 
-/* Append as much of TEXT to PATH, of length LEN, as fits; returns the new length. */
+static bool
+is_printable(char c)
+{
+	return c >= ' ' && c <= '~';
+}
+
+/*
+ * Append as much of TEXT to PATH, of length LEN, as fits; returns the new length.  What
+ * is not printable could harm the log or the terminal of whoever reads it.
+ */
 static size_t
 append(char *path, size_t len, struct slice text)
 {
-	size_t room = VIOLATION_PATH_BYTES_MAX - len;
-
 	assert(len <= VIOLATION_PATH_BYTES_MAX);
-	if (text.len > room)
-		text.len = room;
-	if (text.len > 0)
-		memcpy(path + len, text.data, text.len);
-	path[len + text.len] = '\0';
-	return len + text.len;
+	for (size_t i = 0; i < text.len && len < VIOLATION_PATH_BYTES_MAX; i++)
+		path[len++] = is_printable(text.data[i]) ? text.data[i] : '?';
+	path[len] = '\0';
+	return len;
 }
 
 /* Append KEY as the next step of PATH, of length LEN; returns the new length. */
@@ -81,18 +86,6 @@ violations_up(struct violations *violations, size_t mark)
 	violations->prefix[mark] = '\0';
 }
 
-/* PATH without what could harm the log or the terminal of whoever reads it. */
-static void
-pack_path(const char *path, struct buf *buf)
-{
-	char   clean[VIOLATION_PATH_BYTES_MAX];
-	size_t len = strlen(path);
-
-	for (size_t i = 0; i < len; i++)
-		clean[i] = path[i] >= ' ' && path[i] <= '~' ? path[i] : '?';
-	pack_text(buf, slice_of(clean, len));
-}
-
 void
 violations_pack(const struct violations *violations, struct buf *buf)
 {
@@ -105,7 +98,7 @@ violations_pack(const struct violations *violations, struct buf *buf)
 		info = rule_info(violation->rule);
 		pack_map(buf, 3);
 		pack_literal(buf, "path");
-		pack_path(violation->path, buf);
+		pack_text(buf, slice_text(violation->path));
 		pack_literal(buf, "code");
 		pack_text(buf, slice_text(info->name));
 		pack_literal(buf, "message");

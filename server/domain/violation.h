@@ -4,7 +4,8 @@
  * A list with room for VIOLATIONS_MAX entries; what comes after that is counted
  * and dropped.  A path names the culprit: "email", "contacts.2.type",
  * "updates.3.set.email".  Paths are built with a prefix that grows and shrinks as
- * the check walks down and up.
+ * the check walks down and up.  A path may hold what a peer sent: printable ASCII is
+ * kept, every other byte becomes '?'.
  *
  * Memory.  Paths are copied into the struct; nothing to free.
  */
@@ -49,10 +50,7 @@ violations_any(const struct violations *violations)
 	return violations->count > 0;
 }
 
-/*
- * Append them as an array of {path, code, message}.  A path may hold what a peer
- * sent: printable ASCII is kept, the rest becomes '?'.
- */
+/* Append them as an array of {path, code, message}. */
 void violations_pack(const struct violations *violations, struct buf *buf);
 
 #endif
