@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "client/internal.h"
+#include "client/connection.h"
 #include "proto/pack.h"
 
 struct customerd {
@@ -25,8 +25,9 @@ enum customerd_status
 customerd_open(struct customerd **out, const struct customerd_options *options,
     struct customerd_error *error)
 {
-	struct customerd     *c = calloc(1, sizeof(*c));
-	enum customerd_status status;
+	struct customerd        *c = calloc(1, sizeof(*c));
+	const struct connection *connection;
+	enum customerd_status    status;
 
 	*out = NULL;
 	if (c == NULL)
@@ -37,15 +38,18 @@ customerd_open(struct customerd **out, const struct customerd_options *options,
 		free(c);
 		return status;
 	}
-	while (async_state(c->async) != ASYNC_READY && async_failures(c->async) == 0)
+	connection = async_connection(c->async);
+	while (connection->state != CONNECTION_READY && connection->failures == 0)
 		customerd_async_wait(c->async, -1);
-	if (async_state(c->async) != ASYNC_READY) {
-		status = async_failure(c->async, error);
-		customerd_close(c);
-		return status;
+	if (connection->state == CONNECTION_READY) {
+		*out = c;
+		return CUSTOMERD_OK;
 	}
-	*out = c;
-	return CUSTOMERD_OK;
+	status = connection->failure;
+	if (error != NULL)
+		*error = connection->error;
+	customerd_close(c);
+	return status;
 }
 
 void
@@ -103,7 +107,7 @@ customerd_call(struct customerd *c, const struct customerd_call *call,
 struct customerd_slice
 customerd_greeting(const struct customerd *c)
 {
-	return slice_out(async_greeting(c->async));
+	return slice_out(buf_slice(&async_connection(c->async)->greeting));
 }
 
 enum customerd_status

@@ -1,19 +1,15 @@
 /*
- * The core: calls wait in a queue, move to the stream in order as the window has
- * room, and end by an answer, their deadline, or the loss of the connection.
+ * What becomes of calls: begun, sent, given up.  What arrives is in receive.c.
  */
 
 #include <assert.h>
 #include <stdlib.h>
 
-#include "client/call.h"
+#include "client/core.h"
 #include "proto/limits.h"
 #include "proto/message.h"
 #include "proto/pack.h"
-#include "proto/reader.h"
-#include "proto/scan.h"
 
-#define PENDING_MAX 1024u                       /* calls begun and not ended */
 #define PENDING_BYTES_MAX (32u * 1024 * 1024)   /* of their requests */
 #define OUTPUT_BYTES (64u * 1024)               /* given to the connection at once */
 #define OUTPUT_BYTES_MAX (4u * FRAME_BYTES_MAX) /* never reached by honest use */
@@ -21,36 +17,6 @@
 _Static_assert(
     (PENDING_MAX & (PENDING_MAX - 1)) == 0, "a slot is the msgid's low bits");
 _Static_assert(OUTPUT_BYTES + FRAME_BYTES_MAX <= OUTPUT_BYTES_MAX, "one always fits");
-
-struct customerd_core {
-	int64_t            call_timeout_ms;
-	int                retries_max;
-	struct scan_limits limits; /* of answers */
-
-	/* The calls. */
-	struct call_list calls[CALL_PLACE_COUNT];
-	struct call     *slots[PENDING_MAX]; /* by the low bits of the msgid */
-	size_t           pending, pending_bytes;
-	size_t           sent;   /* calls in the list SENT */
-	size_t           window; /* … of which the server wants no more than this */
-	uint32_t         msgid;  /* the last one given out */
-	int64_t          deadline_ms; /* no call has an earlier one; -1: none has any */
-
-	/* The stream. */
-	bool        greeted; /* hello was answered */
-	struct scan scan;
-	struct buf  in;         /* the front of a message that is not complete */
-	struct buf  out;        /* what to send next … */
-	size_t      out_sent;   /* … of which so much was sent */
-	uint64_t    out_before; /* bytes of the stream before the first one of OUT */
-	struct customerd_error farewell; /* what the server said before it hung up */
-
-	customerd_notified *notified;
-	void               *notified_user;
-	struct buf          scratch;
-	unsigned            busy;   /* callbacks that are running */
-	bool                doomed; /* to be freed when they return */
-};
 
 /* ---- Making and freeing ---- */
 
@@ -121,10 +87,10 @@ move(struct customerd_core *core, struct call *call, enum call_place place)
 	TAILQ_INSERT_TAIL(&core->calls[place], call, link);
 }
 
-/* CALL is over.  The callback may do anything, so look at core->doomed afterwards. */
-static void
-finish(struct customerd_core *core, struct call *call, enum customerd_status status,
-    struct slice result, const struct customerd_error *error)
+void
+core_finish(struct customerd_core *core, struct call *call,
+    enum customerd_status status, struct slice result,
+    const struct customerd_error *error)
 {
 	customerd_callback *callback = call->callback;
 	void               *user = call->user;
@@ -155,7 +121,7 @@ give_up(
 		status = CUSTOMERD_UNKNOWN;
 		error.retryable = call->is_repeatable;
 	}
-	finish(core, call, status, slice_of(NULL, 0), &error);
+	core_finish(core, call, status, slice_of(NULL, 0), &error);
 }
 
 void
@@ -175,9 +141,14 @@ customerd_core_free(struct customerd_core *core)
 		release(core);
 }
 
-/* Leave a function that ran callbacks; false when the core is no more. */
-static bool
-leave(struct customerd_core *core)
+void
+core_enter(struct customerd_core *core)
+{
+	core->busy++;
+}
+
+bool
+core_leave(struct customerd_core *core)
 {
 	bool is_last = --core->busy == 0;
 
@@ -198,8 +169,8 @@ next_msgid(struct customerd_core *core)
 	return core->msgid;
 }
 
-static enum customerd_status
-begin(struct customerd_core *core, const struct customerd_call *requested,
+enum customerd_status
+core_begin(struct customerd_core *core, const struct customerd_call *requested,
     int64_t now_ms, customerd_callback *callback, void *user, struct call **out,
     struct customerd_error *error)
 {
@@ -243,7 +214,7 @@ customerd_core_call(struct customerd_core *core, const struct customerd_call *re
 {
 	struct call          *call;
 	enum customerd_status status =
-	    begin(core, requested, now_ms, callback, user, &call, error);
+	    core_begin(core, requested, now_ms, callback, user, &call, error);
 
 	if (status == CUSTOMERD_OK && id != NULL)
 		*id = call->msgid;
@@ -266,9 +237,8 @@ customerd_core_on_notification(
 
 /* ---- Sending ---- */
 
-/* Give the request of CALL to the stream. */
-static void
-send_call(struct customerd_core *core, struct call *call)
+void
+core_send(struct customerd_core *core, struct call *call)
 {
 	call->start = core->out_before + core->out.len;
 	buf_put(&core->out, call->request, call->len);
@@ -303,7 +273,7 @@ struct customerd_slice
 customerd_core_output(struct customerd_core *core)
 {
 	while (may_send_more(core))
-		send_call(core, TAILQ_FIRST(&core->calls[CALL_QUEUED]));
+		core_send(core, TAILQ_FIRST(&core->calls[CALL_QUEUED]));
 	return slice_out(
 	    slice_of(core->out.data + core->out_sent, core->out.len - core->out_sent));
 }
@@ -332,174 +302,8 @@ customerd_core_cancel(struct customerd_core *core, uint32_t id)
 	error_set(&error, "CANCELLED", true, "the call was cancelled");
 	core->busy++;
 	give_up(core, call, &error);
-	leave(core);
+	core_leave(core);
 	return true;
-}
-
-/* ---- Greeting ---- */
-
-static void
-pack_hello(struct buf *buf, const char *token, const char *client_name)
-{
-	pack_map(buf, token == NULL ? 2 : 3);
-	pack_literal(buf, "proto");
-	pack_integer(buf, 1);
-	pack_literal(buf, "client");
-	pack_map(buf, 2);
-	pack_literal(buf, "name");
-	pack_text(buf, slice_text(client_name == NULL ? "libcustomerd" : client_name));
-	pack_literal(buf, "version");
-	pack_literal(buf, CUSTOMERD_VERSION);
-	if (token != NULL) {
-		pack_literal(buf, "token");
-		pack_text(buf, slice_text(token));
-	}
-}
-
-enum customerd_status
-customerd_core_hello(struct customerd_core *core, const char *token,
-    const char *client_name, int64_t now_ms, customerd_callback *callback, void *user,
-    struct customerd_error *error)
-{
-	struct customerd_call hello = { .method = "hello" };
-	struct call          *call;
-	struct buf            args;
-	enum customerd_status status;
-
-	buf_init(&args, FRAME_BYTES_MAX);
-	pack_hello(&args, token, client_name);
-	hello.args = slice_out(buf_slice(&args));
-	status = args.failed
-		     ? error_no_memory(error)
-		     : begin(core, &hello, now_ms, callback, user, &call, error);
-	buf_fini(&args);
-	if (status != CUSTOMERD_OK)
-		return status;
-	call->is_hello = true;
-	send_call(core, call);
-	return CUSTOMERD_OK;
-}
-
-/* The server has greeted back: the rest may follow, as many as it takes. */
-static void
-on_greeting(struct customerd_core *core, struct slice greeting)
-{
-	int64_t window;
-
-	core->greeted = true;
-	if (customerd_get_integer(
-		slice_out(greeting), "limits.inflight_max", &window) &&
-	    window >= 1 && window <= PENDING_MAX)
-		core->window = (size_t)window;
-}
-
-/* ---- Receiving ---- */
-
-/* An answer that nobody waits for came too late, or was made up; it is ignored. */
-static void
-on_response(struct customerd_core *core, const struct message *response)
-{
-	struct call           *call = core->slots[response->msgid % PENDING_MAX];
-	struct customerd_error error;
-	struct reader          reader;
-	enum customerd_status  status = CUSTOMERD_OK;
-
-	if (call == NULL || call->msgid != response->msgid || call->place != CALL_SENT)
-		return;
-	reader_init(&reader, response->error);
-	if (reader_peek(&reader) != VALUE_NIL)
-		status = error_decode(&error, response->error);
-	if (status == CUSTOMERD_UNKNOWN)
-		error.retryable = call->is_repeatable;
-	if (status == CUSTOMERD_OK && call->is_hello)
-		on_greeting(core, response->result);
-	finish(core, call, status,
-	    status == CUSTOMERD_OK ? response->result : slice_of(NULL, 0), &error);
-}
-
-static void
-on_notification(struct customerd_core *core, const struct message *notification)
-{
-	if (slice_equal(notification->method, SLICE("error")))
-		error_decode(&core->farewell, notification->args);
-	if (core->notified == NULL)
-		return;
-	core->busy++;
-	core->notified(core->notified_user, slice_out(notification->method),
-	    slice_out(notification->args));
-	core->busy--;
-}
-
-static bool
-on_message(struct customerd_core *core, struct slice frame)
-{
-	struct message message;
-
-	if (message_decode(&message, frame) != STATUS_OK)
-		return false;
-	switch (message.type) {
-	case MESSAGE_RESPONSE: on_response(core, &message); return true;
-	case MESSAGE_NOTIFICATION: on_notification(core, &message); return true;
-	case MESSAGE_REQUEST: break; /* a server has nothing to ask */
-	}
-	return false;
-}
-
-/* Take whole messages off the front of *REST. */
-static bool
-take_messages(struct customerd_core *core, struct slice *rest)
-{
-	size_t len;
-
-	while (rest->len > 0 && !core->doomed) {
-		switch (scan_feed(&core->scan, *rest, &len)) {
-		case SCAN_MORE: return true;
-		case SCAN_BAD: return false;
-		case SCAN_DONE: break;
-		}
-		scan_init(&core->scan, &core->limits);
-		if (!on_message(core, slice_of(rest->data, len)))
-			return false;
-		*rest = slice_of(rest->data + len, rest->len - len);
-	}
-	return true;
-}
-
-/* Keep what is left of a feed, REST, for the next one. */
-static void
-keep_rest(struct customerd_core *core, struct slice rest)
-{
-	if (core->in.len == 0)
-		buf_put(&core->in, rest.data, rest.len);
-	else
-		buf_drop(&core->in, core->in.len - rest.len);
-	if (core->in.len == 0)
-		buf_clear(&core->in, BUF_BYTES_KEPT);
-}
-
-bool
-customerd_core_feed(struct customerd_core *core, const void *bytes, size_t len,
-    struct customerd_error *error)
-{
-	struct slice rest = slice_of(bytes, len);
-	bool         is_good;
-
-	if (core->in.len > 0) {
-		buf_put(&core->in, bytes, len);
-		rest = buf_slice(&core->in);
-	}
-	core->busy++;
-	is_good = !core->in.failed && take_messages(core, &rest);
-	if (!core->doomed && is_good)
-		keep_rest(core, rest);
-	is_good = is_good && !core->in.failed;
-	if (!leave(core))
-		return true;
-	if (!is_good)
-		error_set(error, "PROTOCOL", true,
-		    "the server sends what is no message of customerd, or too large a "
-		    "one");
-	return is_good;
 }
 
 /* ---- The end of time, and of connections ---- */
@@ -547,7 +351,7 @@ customerd_core_expire(struct customerd_core *core, int64_t now_ms)
 		send_cancel(core, call);
 		give_up(core, call, &error);
 	}
-	leave(core);
+	core_leave(core);
 }
 
 /*
@@ -602,5 +406,5 @@ customerd_core_disconnected(
 	core->busy++;
 	while (!core->doomed && (call = TAILQ_FIRST(&core->calls[CALL_LOST])) != NULL)
 		give_up(core, call, &error);
-	leave(core);
+	core_leave(core);
 }

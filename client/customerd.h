@@ -396,10 +396,11 @@ CUSTOMERD_API void   customerd_core_on_notification(
 /*
  * A connection stands: greet the server ahead of everything that waits.  Nothing
  * else is sent before CALLBACK has heard OK.  TOKEN and CLIENT_NAME may be NULL.
+ * There is no deadline: whoever made the connection decides how long to wait.
  */
 CUSTOMERD_API enum customerd_status customerd_core_hello(struct customerd_core *core,
-    const char *token, const char *client_name, int64_t now_ms,
-    customerd_callback *callback, void *user, struct customerd_error *error);
+    const char *token, const char *client_name, customerd_callback *callback,
+    void *user, struct customerd_error *error);
 
 /*
  * Take what has arrived.  False when it is nothing that a customerd says: then

@@ -48,23 +48,12 @@ enum customerd_status error_misuse(struct customerd_error *error, const char *me
  */
 enum customerd_status error_decode(struct customerd_error *error, struct slice value);
 
-/* Does the core wait to send something? */
-bool core_has_output(const struct customerd_core *core);
+/* The monotonic clock. */
+int64_t clock_ms(void);
 
-/* How an asynchronous handle fares, for the blocking one. */
-enum async_state {
-	ASYNC_PAUSED,     /* no connection, and the next attempt is at DUE */
-	ASYNC_CONNECTING, /* … which has until DUE */
-	ASYNC_GREETING,   /* connected; the answer to hello has until DUE */
-	ASYNC_READY,
-};
+struct connection;
 
-enum async_state async_state(const struct customerd_async *async);
-
-/* How often connecting has failed since it last succeeded, and how at last. */
-unsigned              async_failures(const struct customerd_async *async);
-enum customerd_status async_failure(
-    const struct customerd_async *async, struct customerd_error *error);
-struct slice async_greeting(const struct customerd_async *async);
+/* The connection of an asynchronous handle, for the blocking one. */
+const struct connection *async_connection(const struct customerd_async *async);
 
 #endif

@@ -1,26 +1,23 @@
-/* Change a customer's email: update ADDRESS TOKEN ID EMAIL */
+/* Change the email of customer 123; the token comes from the environment. */
 #include <customerd.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 int
-main(int argc, char *argv[])
+main(void)
 {
-	struct customerd_options options = { .address = argv[1], .token = argv[2] };
-	struct customerd        *c = NULL;
-	struct customerd_update *update =
-	    customerd_update_new(argc == 5 ? atoll(argv[3]) : 0);
-	struct customerd_error error = { .message =
-					     "usage: update ADDRESS TOKEN ID EMAIL" };
-	int64_t                revision = 0;
+	struct customerd_options options = { .token = getenv("CUSTOMERD_TOKEN") };
+	struct customerd_update *update = customerd_update_new(123);
+	struct customerd        *c;
+	struct customerd_error   error;
+	enum customerd_status    status = customerd_open(&c, &options, &error);
 
-	customerd_update_set_text(update, "email", argc == 5 ? argv[4] : "");
-	if (argc == 5 && customerd_open(&c, &options, &error) == CUSTOMERD_OK &&
-	    customerd_update(c, update, &revision, &error) == CUSTOMERD_OK)
-		printf("revision %lld\n", (long long)revision);
-	else
-		fprintf(stderr, "%s %s\n", error.code, error.message);
+	customerd_update_set_text(update, "email", "ada@example.com");
+	if (status == CUSTOMERD_OK)
+		status = customerd_update(c, update, NULL, &error);
+	if (status != CUSTOMERD_OK)
+		fprintf(stderr, "%s: %s\n", error.code, error.message);
 	customerd_update_free(update);
 	customerd_close(c);
-	return revision == 0;
+	return (int)status;
 }

@@ -1,0 +1,360 @@
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "client/connection.h"
+#include "client/core.h"
+
+#define PAUSE_MS_FIRST 50 /* after the second failure in a row; then it doubles */
+#define RECEIVES_MAX 16u  /* in one turn, so that others get theirs */
+
+/* SplitMix64; for jitter only. */
+static uint64_t
+next_random(struct connection *connection)
+{
+	uint64_t z = connection->random += UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+/*
+ * How long to wait before the next attempt: nothing after a connection that had
+ * stood for a while; then any time up to a bound that doubles, so that the clients
+ * of a server that returns do not all come at once.
+ */
+static int64_t
+pause_ms(struct connection *connection)
+{
+	int64_t bound = PAUSE_MS_FIRST;
+
+	if (connection->failures <= 1)
+		return 0;
+	for (unsigned i = 2;
+	     i < connection->failures && bound < connection->pause_ms_max; i++)
+		bound *= 2;
+	if (bound > connection->pause_ms_max)
+		bound = connection->pause_ms_max;
+	return bound <= 0 ? 0
+			  : (int64_t)(next_random(connection) % (uint64_t)bound) + 1;
+}
+
+static bool
+copy_text(char **to, const char *from)
+{
+	*to = from == NULL ? NULL : strdup(from);
+	return from == NULL || *to != NULL;
+}
+
+enum customerd_status
+connection_init(struct connection *connection, struct customerd_core *core,
+    const struct customerd_options *options, struct customerd_error *error)
+{
+	const char *address = options->address;
+
+	connection->core = core;
+	connection->fd = -1;
+	buf_init(&connection->greeting, ANSWER_BYTES_MAX_DEFAULT);
+	connection->connect_timeout_ms =
+	    option_or(options->connect_timeout_ms, CONNECT_TIMEOUT_MS_DEFAULT);
+	connection->pause_ms_max =
+	    option_or(options->pause_ms_max, PAUSE_MS_MAX_DEFAULT);
+	connection->due_ms = clock_ms();
+	/* No entropy is no reason to fail: jitter needs no more than a difference. */
+	connection->random = (uint64_t)connection->due_ms ^ (uintptr_t)connection;
+	if (getrandom(&connection->random, sizeof(connection->random), GRND_NONBLOCK) <
+	    0)
+		connection->random++;
+	if (!copy_text(&connection->token, options->token) ||
+	    !copy_text(&connection->client_name, options->client_name))
+		return error_no_memory(error);
+	return address_parse(&connection->addresses,
+	    address == NULL ? CUSTOMERD_ADDRESS_DEFAULT : address, error);
+}
+
+void
+connection_fini(struct connection *connection)
+{
+	if (connection->fd >= 0)
+		close(connection->fd);
+	address_fini(&connection->addresses);
+	buf_fini(&connection->greeting);
+	free(connection->token);
+	free(connection->client_name);
+}
+
+/* ---- Connecting ---- */
+
+/* No connection any more, or none yet, because of connection->error. */
+static void
+disconnect(struct connection *connection, enum customerd_status failure)
+{
+	int64_t now_ms = clock_ms();
+
+	if (connection->fd >= 0)
+		close(connection->fd);
+	connection->fd = -1;
+	if (connection->state == CONNECTION_READY &&
+	    now_ms - connection->ready_ms >= PAUSE_MS_FIRST)
+		connection->failures = 0;
+	connection->failures++;
+	connection->failure = failure;
+	connection->state = CONNECTION_PAUSED;
+	connection->due_ms = now_ms + pause_ms(connection);
+	connection->is_refused = false;
+	customerd_core_disconnected(connection->core, &connection->error);
+}
+
+static void
+on_hello(void *user, enum customerd_status status, struct customerd_slice result,
+    const struct customerd_error *error)
+{
+	struct connection *connection = user;
+
+	if (connection->state != CONNECTION_GREETING || connection->is_closing)
+		return; /* hello is over because the connection is */
+	if (status != CUSTOMERD_OK) {
+		/* We are within customerd_core_feed(); disconnect after it. */
+		connection->error = *error;
+		connection->error.details = (struct customerd_slice){ NULL, 0 };
+		connection->is_refused = true;
+		return;
+	}
+	buf_clear(&connection->greeting, BUF_BYTES_KEPT);
+	buf_put(&connection->greeting, result.data, result.len);
+	connection->state = CONNECTION_READY;
+	connection->ready_ms = clock_ms();
+	connection->due_ms = -1;
+}
+
+/* Until when the server has to do the next step of connecting. */
+static int64_t
+patience_until(const struct connection *connection)
+{
+	int64_t patience_ms = connection->connect_timeout_ms;
+
+	return patience_ms < 0 ? -1 : clock_ms() + patience_ms;
+}
+
+static void
+greet(struct connection *connection)
+{
+	enum customerd_status status =
+	    customerd_core_hello(connection->core, connection->token,
+		connection->client_name, on_hello, connection, &connection->error);
+
+	connection->state = CONNECTION_GREETING;
+	connection->due_ms = patience_until(connection);
+	if (status != CUSTOMERD_OK)
+		disconnect(connection, status);
+}
+
+static void
+note_failure(struct connection *connection, const char *reason)
+{
+	char name[160];
+
+	address_print(&connection->addresses.addresses[connection->address - 1], name,
+	    sizeof(name));
+	error_set(&connection->error, "CONNECT_FAILED", true,
+	    "cannot connect to %s: %s", name, reason);
+}
+
+/* Begin to connect to ENDPOINT; false when that has failed already. */
+static bool
+connect_to(struct connection *connection, const struct endpoint *endpoint)
+{
+	const int yes = 1;
+
+	connection->fd = socket(
+	    endpoint->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (connection->fd < 0)
+		return false;
+	if (endpoint->address.ss_family != AF_UNIX) {
+		/* Best effort: without them it is slower, not wrong. */
+		setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+		setsockopt(connection->fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes));
+	}
+	connection->state = CONNECTION_CONNECTING;
+	connection->due_ms = patience_until(connection);
+	if (connect(connection->fd, (const struct sockaddr *)&endpoint->address,
+		endpoint->len) == 0) {
+		greet(connection);
+		return true;
+	}
+	return errno == EINPROGRESS;
+}
+
+/* Try the next endpoint, of the next address if need be. */
+static void
+connect_next(struct connection *connection)
+{
+	for (;;) {
+		if (connection->fd >= 0)
+			close(connection->fd);
+		connection->fd = -1;
+		if (connection->endpoint < connection->endpoints.count) {
+			if (connect_to(
+				connection, &connection->endpoints
+						 .endpoint[connection->endpoint++]))
+				return;
+			note_failure(connection, strerror(errno));
+		} else if (connection->address < connection->addresses.count) {
+			connection->endpoint = 0;
+			address_resolve(
+			    &connection->addresses.addresses[connection->address++],
+			    &connection->endpoints, &connection->error);
+		} else {
+			disconnect(connection, CUSTOMERD_NOT_SENT);
+			return;
+		}
+	}
+}
+
+static void
+begin_to_connect(struct connection *connection)
+{
+	connection->address = connection->endpoint = connection->endpoints.count = 0;
+	connect_next(connection);
+}
+
+static void
+continue_to_connect(struct connection *connection, short revents)
+{
+	int       failed = 0;
+	socklen_t len = sizeof(failed);
+
+	if (revents != 0) {
+		getsockopt(connection->fd, SOL_SOCKET, SO_ERROR, &failed, &len);
+		if (failed == 0) {
+			greet(connection);
+			return;
+		}
+		note_failure(connection, strerror(failed));
+		connect_next(connection);
+	} else if (connection->due_ms >= 0 && clock_ms() >= connection->due_ms) {
+		note_failure(connection, "no answer in time");
+		connect_next(connection);
+	}
+}
+
+/* ---- Sending and receiving ---- */
+
+static bool
+is_connected(const struct connection *connection)
+{
+	return !connection->is_closing && (connection->state == CONNECTION_GREETING ||
+					      connection->state == CONNECTION_READY);
+}
+
+static void
+lose(struct connection *connection, const char *reason)
+{
+	error_set(&connection->error, "CONNECTION_LOST", true,
+	    "the connection is lost: %s", reason);
+	disconnect(connection, CUSTOMERD_NOT_SENT);
+}
+
+/* Hand LEN bytes that have arrived to the core; false when that ended it. */
+static bool
+feed(struct connection *connection, size_t len)
+{
+	struct customerd_error error;
+	bool                   is_good =
+	    customerd_core_feed(connection->core, connection->received, len, &error);
+
+	if (connection->is_closing)
+		return false;
+	if (!is_good)
+		connection->error = error;
+	if (!is_good)
+		disconnect(connection, CUSTOMERD_NOT_SENT);
+	else if (connection->is_refused)
+		disconnect(connection, CUSTOMERD_REFUSED);
+	return is_connected(connection);
+}
+
+static void
+receive(struct connection *connection)
+{
+	for (unsigned i = 0; i < RECEIVES_MAX; i++) {
+		ssize_t len = recv(connection->fd, connection->received,
+		    sizeof(connection->received), 0);
+
+		if (len == 0)
+			lose(connection, "the server has closed it");
+		else if (len < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		else if (len < 0)
+			lose(connection, strerror(errno));
+		if (len <= 0 || !feed(connection, (size_t)len) ||
+		    (size_t)len < sizeof(connection->received))
+			return;
+	}
+}
+
+static void
+transmit(struct connection *connection)
+{
+	struct customerd_slice output;
+
+	while ((output = customerd_core_output(connection->core)).len > 0) {
+		ssize_t len =
+		    send(connection->fd, output.data, output.len, MSG_NOSIGNAL);
+
+		if (len < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (len < 0) {
+			const char *reason = strerror(errno);
+
+			/* What the server said before it hung up may still be there. */
+			receive(connection);
+			if (is_connected(connection))
+				lose(connection, reason);
+			return;
+		}
+		customerd_core_sent(connection->core, (size_t)len);
+	}
+}
+
+static void
+exchange(struct connection *connection, short revents)
+{
+	/* First receive: a connection that has ended must not take a new call. */
+	if ((revents & ~POLLOUT) != 0)
+		receive(connection);
+	if (is_connected(connection))
+		transmit(connection);
+	if (is_connected(connection) && connection->state == CONNECTION_GREETING &&
+	    connection->due_ms >= 0 && clock_ms() >= connection->due_ms)
+		lose(connection, "no answer to hello in time");
+}
+
+void
+connection_process(struct connection *connection, short revents)
+{
+	switch (connection->state) {
+	case CONNECTION_PAUSED:
+		if (clock_ms() >= connection->due_ms)
+			begin_to_connect(connection);
+		break;
+	case CONNECTION_CONNECTING: continue_to_connect(connection, revents); break;
+	case CONNECTION_GREETING:
+	case CONNECTION_READY: exchange(connection, revents); break;
+	}
+}
+
+short
+connection_events(const struct connection *connection)
+{
+	if (connection->state == CONNECTION_PAUSED)
+		return 0;
+	if (connection->state == CONNECTION_CONNECTING)
+		return POLLOUT;
+	return core_has_output(connection->core) ? POLLIN | POLLOUT : POLLIN;
+}
