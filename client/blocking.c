@@ -6,6 +6,7 @@
 
 #include "client/connection.h"
 #include "proto/pack.h"
+#include "proto/version.h" /* does not compile unless ours is the same */
 
 struct customerd {
 	struct customerd_async *async;

@@ -45,7 +45,7 @@
 extern "C" {
 #endif
 
-#define CUSTOMERD_VERSION "1.0.0"
+#define CUSTOMERD_VERSION "0.1.0"
 #define CUSTOMERD_ADDRESS_DEFAULT "customerd://127.0.0.1:7410"
 
 #if defined(__GNUC__)
