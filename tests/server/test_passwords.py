@@ -90,13 +90,8 @@ def test_a_password_is_set_among_other_writes(c, ada):
 
 def test_passwords_of_many_customers_are_set_in_one_call(c):
     pair = [must_create(c) for _ in range(2)]
-    try:
-        c.call("customer.update_many", {"updates": [
-            {"id": r["id"], "set": {"password": "secret %d" % n}} for n, r in enumerate(pair)]})
-    except Refused as refusal:
-        assert refusal.code == "INVALID"
-        assert set(refusal.errors) == {"updates.0.set.password", "updates.1.set.password"}
-        return
+    c.call("customer.update_many", {"updates": [
+        {"id": r["id"], "set": {"password": "secret %d" % n}} for n, r in enumerate(pair)]})
     for n, record in enumerate(pair):
         assert matches(c, "secret %d" % n, id=record["id"])["matches"] is True
 

@@ -93,7 +93,7 @@ def scope_table(tables):
 def method_table(tables):
     return rows(["method", "runs", "scope", "arguments", "bound token"],
                 ([code([m["name"]]), m["access"], code([m["scope"]]) if m["scope"] else "none",
-                  code(m["args"]) or "none", "own customer" if m["flags"] else "–"]
+                  code(m["args"]) or "none", "own customer" if "OWN" in m["flags"] else "–"]
                  for m in tables["methods"]))
 
 

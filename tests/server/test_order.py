@@ -1,0 +1,208 @@
+"""Pipelining, order, deadlines, cancelling, and reads that are never stale."""
+
+import threading
+
+import msgpack
+import pytest
+
+from support.customerd import Refused, Server, Shop, describe, fresh, get, must_create, refused
+
+
+@pytest.fixture
+def ada(c):
+    return must_create(c)
+
+
+def test_pipelined_requests_are_all_answered_once(c, ada):
+    pending = [c.send("customer.get", {"id": ada["id"]}) for _ in range(1000)]
+    assert [c.wait(msgid)["id"] for msgid in pending] == [ada["id"]] * 1000
+    assert not c.answers
+
+
+def test_a_thousand_requests_in_one_write_are_answered(c, ada):
+    c.send_raw(b"".join(msgpack.packb([0, n, "customer.get", [{"id": ada["id"]}]])
+                        for n in range(1000)))
+    for n in range(1000):
+        assert c.wait(n)["id"] == ada["id"]
+
+
+def test_writes_of_one_connection_are_done_in_order(c, ada):
+    pending = [c.send("customer.update", {"id": ada["id"], "set": {"company": str(n)}})
+               for n in range(200)]
+    assert [c.wait(msgid)["revision"] for msgid in pending] == list(range(2, 202))
+    assert get(c, ada)["company"] == "199"
+
+
+def test_a_read_overtakes_a_write(c, ada):
+    write = c.send("customer.update", {"id": ada["id"], "set": {"company": "x"}})
+    reads = [c.send("ping") for _ in range(3)]
+    answered = [c.receive()[1] for _ in range(4)]
+    assert sorted(answered) == sorted([write, *reads])
+    assert [msgid for msgid in answered if msgid != write] == reads
+
+
+def test_ordered_answers_come_in_the_order_of_the_requests(shop, ada):
+    token = shop.token()
+    c = shop.dial_token()
+    c.call("hello", {"token": token, "ordered": True})
+    pending = []
+    for n in range(50):
+        pending.append(c.send("customer.update", {
+            "id": ada["id"], "set": {"password": "x"} if n == 10 else {"company": str(n)}}))
+        pending.append(c.send("ping"))
+    assert [c.receive()[1] for _ in pending] == pending
+
+
+def test_more_requests_than_the_limit_in_flight_wait_in_the_socket(shop, c):
+    """No error, only back-pressure; a slow request holds the answers up until then."""
+    ada = must_create(c, password="x")
+    count = 4 * describe()["limits"]["inflight_max"]
+    pending = [c.send("customer.update", {"id": ada["id"], "set": {"company": str(n)}})
+               for n in range(count)]
+    assert [c.wait(msgid)["revision"] for msgid in pending] == list(range(2, count + 2))
+
+
+def test_a_request_whose_time_is_over_changes_nothing(server, shop, ada):
+    """A write waits for its hash longer than the time it has."""
+    c = shop.dial()
+    for n in range(3):
+        c.send("customer.update", {"id": ada["id"], "set": {"password": "x%d" % n}})
+    refused(c, "customer.update", {"id": ada["id"], "set": {"company": "late",
+                                                          "password": "late"}},
+            "DEADLINE", timeout_ms=1)
+    assert "company" not in get(c, ada)
+
+
+@pytest.mark.parametrize("value", [0, -1, 3_600_001, "5", 1.5])
+def test_a_timeout_has_its_bounds(c, ada, value):
+    refusal = refused(c, "customer.get", {"id": ada["id"]}, "INVALID", timeout_ms=value)
+    assert list(refusal.errors) == ["meta.timeout_ms"]
+
+
+def test_a_generous_timeout_changes_nothing(c, ada):
+    assert c.call("customer.get", {"id": ada["id"]}, timeout_ms=3_600_000) == ada
+
+
+def test_a_cancelled_request_that_had_not_begun_changes_nothing(shop, ada):
+    c = shop.dial()
+    for n in range(3):
+        c.send("customer.update", {"id": ada["id"], "set": {"password": "x%d" % n}})
+    late = c.send("customer.update", {"id": ada["id"], "set": {"company": "x",
+                                                             "password": "y"}})
+    c.notify("cancel", late)
+    with pytest.raises(Refused) as refusal:
+        c.wait(late)
+    assert refusal.value.code == "CANCELLED" and refusal.value.retryable
+    assert "company" not in get(c, ada)
+
+
+def test_a_cancelled_request_is_answered_exactly_once(shop, ada):
+    c = shop.dial()
+    done = 0
+    for n in range(100):
+        msgid = c.send("customer.update", {"id": ada["id"], "set": {"company": str(n)}})
+        c.notify("cancel", msgid)
+        try:
+            c.wait(msgid)
+            done += 1
+        except Refused as refusal:
+            assert refusal.code == "CANCELLED"
+    assert get(c, ada)["revision"] == 1 + done
+
+
+@pytest.mark.parametrize("params", [[], [77], ["x"], [None], [{}], [1, 2], [-1], [2**64 - 1]])
+def test_a_cancel_of_nothing_is_ignored(c, params):
+    c.notify("cancel", *params)
+    assert c.call("ping")["time"] > 0
+    assert not c.notifications
+
+
+# -- no stale reads ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def four_loops():
+    with Server("--loops", "4") as server:
+        yield server
+        assert server.terminate() == 0
+
+
+def test_after_an_ok_every_connection_reads_it_or_something_newer(four_loops):
+    """One writes and says so; many others, on all loops, read at once."""
+    shop = Shop(four_loops)
+    record = must_create(shop.c)
+    readers = [shop.dial() for _ in range(16)]
+    for n in range(150):
+        revision = shop.c.call("customer.update", {"id": record["id"],
+                                                   "set": {"company": str(n)}})["revision"]
+        pending = [(c, c.send("customer.get", {"id": record["id"]})) for c in readers]
+        for c, msgid in pending:
+            assert c.wait(msgid)["revision"] >= revision
+    shop.close()
+
+
+def test_no_connection_ever_goes_back_in_time(four_loops):
+    """Revisions that one reader sees never fall, whatever the writers do meanwhile."""
+    shop = Shop(four_loops)
+    record = must_create(shop.c)
+    acknowledged = [1]
+    wrong = []
+    stop = threading.Event()
+
+    def read(c):
+        last = 0
+        while not stop.is_set():
+            floor = acknowledged[0]
+            revision = c.call("customer.get", {"id": record["id"]})["revision"]
+            if revision < max(last, floor):
+                wrong.append((revision, last, floor))
+            last = revision
+
+    threads = [threading.Thread(target=read, args=(shop.dial(),)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for n in range(300):
+        acknowledged[0] = shop.c.call("customer.update", {
+            "id": record["id"], "set": {"company": str(n)}})["revision"]
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    shop.close()
+
+
+def test_concurrent_updates_of_one_revision_have_one_winner(four_loops):
+    shop = Shop(four_loops)
+    record = must_create(shop.c)
+    clients = [shop.dial() for _ in range(12)]
+    for round in range(10):
+        pending = [(c, c.send("customer.update", {
+            "id": record["id"], "if_revision": round + 1, "set": {"company": fresh("c")}}))
+            for c in clients]
+        codes = []
+        for c, msgid in pending:
+            try:
+                c.wait(msgid)
+                codes.append("OK")
+            except Refused as refusal:
+                codes.append(refusal.code)
+        assert sorted(codes) == ["OK"] + ["REVISION_MISMATCH"] * 11
+    shop.close()
+
+
+def test_one_email_is_given_once_to_many_who_ask_at_once(four_loops):
+    shop = Shop(four_loops)
+    clients = [shop.dial() for _ in range(12)]
+    for _ in range(10):
+        email = fresh("race") + "@example.com"
+        pending = [(c, c.send("customer.create", {"set": {"email": email}})) for c in clients]
+        made = 0
+        for c, msgid in pending:
+            try:
+                c.wait(msgid)
+                made += 1
+            except Refused as refusal:
+                assert refusal.errors == {"email": "TAKEN"}
+        assert made == 1
+    assert shop.c.call("customer.list")["total"] == 10
+    shop.close()
