@@ -1,0 +1,258 @@
+#!/usr/bin/python3
+"""kill -9 in the middle of load, again and again, and nothing acknowledged is lost.
+
+    kill_loop.py [--cycles N] [--seed N] [--expect-loss]
+
+Each cycle: several connections send updates, a few at a time, some with idempotency keys;
+one reads; after 5 to 80 ms the server is killed.  It starts again on the same directory,
+every customer is read and the history is checked (history.py says what for).  Then the
+updates whose answers never came are sent again under their keys and must count once.
+New customers are made all the time as well: those that were acknowledged must be there,
+and no others.  Now and then `customerd verify` walks the files.
+
+With --expect-loss the exit status is inverted: for a server that answers before it
+commits (scons variant=fault), which the loop must catch.
+"""
+
+import argparse
+import os
+import random
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from history import Read, State, Update, check  # noqa: E402
+from support.customerd import Refused, Server, Shop  # noqa: E402
+
+CUSTOMERS = 20        # few, so that they are hot
+CONNECTIONS = 4
+IN_FLIGHT = 8         # requests of one connection without an answer
+VERIFY_EVERY = 25     # cycles
+KILL_AFTER_S = (0.005, 0.080)
+
+
+class Loss(Exception):
+    """The server has broken a promise."""
+
+
+class Writer(threading.Thread):
+    """A connection that updates and creates until the server dies."""
+
+    def __init__(self, loop, number):
+        super().__init__(daemon=True)
+        self.loop = loop
+        self.number = number
+        self.rng = random.Random(loop.rng.random())
+        self.updates = []
+        self.created = []    # [email, acknowledged]
+        self.pending = {}    # by msgid: what to do with the answer
+
+    def run(self):
+        try:
+            c = self.loop.server.dial(self.loop.token)
+            while True:
+                while len(self.pending) < IN_FLIGHT:
+                    if self.rng.random() < 0.05:
+                        self.create(c)
+                    else:
+                        self.update(c)
+                kind, msgid, error, result = c.receive()
+                c.answers.clear()
+                if error is not None:
+                    raise Loss("refused: %r" % error)
+                self.pending.pop(msgid)(result)
+        except OSError:
+            pass  # Killed, as expected.
+        except Loss as loss:
+            self.loop.failures.append(str(loss))
+
+    def update(self, c):
+        value = self.loop.name("value")
+        update = Update(self.number, self.rng.choice(self.loop.ids), value, 0.0)
+        meta = {}
+        if self.rng.random() < 0.5:
+            meta["idempotency_key"] = update.retry = value
+        update.sent = time.monotonic()
+        self.updates.append(update)
+
+        def answered(result):
+            update.answered, update.revision = time.monotonic(), result["revision"]
+        self.pending[c.send("customer.update", arguments(update), **meta)] = answered
+
+    def create(self, c):
+        entry = [self.loop.name("new") + "@example.com", False]
+        self.created.append(entry)
+
+        def answered(result):
+            entry[1] = True
+        self.pending[c.send("customer.create", {"set": {"email": entry[0]}})] = answered
+
+
+class Reader(threading.Thread):
+    """A connection that reads until the server dies."""
+
+    def __init__(self, loop):
+        super().__init__(daemon=True)
+        self.loop = loop
+        self.rng = random.Random(loop.rng.random())
+        self.reads = []
+
+    def run(self):
+        try:
+            c = self.loop.server.dial(self.loop.token)
+            while True:
+                key = self.rng.choice(self.loop.ids)
+                sent = time.monotonic()
+                record = c.call("customer.get", {"id": key})
+                self.reads.append(Read(key, sent, time.monotonic(), record["revision"],
+                                       record["company"]))
+        except OSError:
+            pass
+        except Refused as refusal:
+            self.loop.failures.append(str(refusal))
+
+
+def arguments(update):
+    return {"id": update.key, "set": {"company": update.value}}
+
+
+class KillLoop:
+    def __init__(self, server, seed):
+        self.server = server
+        self.rng = random.Random(seed)
+        self.names = 0
+        self.failures = []
+        self.acknowledged = self.unanswered = self.retried = 0
+        shop = Shop(server)
+        self.token = shop.token()
+        self.ids = [shop.c.call("customer.create", {"set": {
+            "email": "hot%d@example.com" % n, "company": "base"}})["id"]
+            for n in range(CUSTOMERS)]
+        shop.close()
+        self.emails = set()  # of the customers made since
+        self.state = self.read_all()
+
+    def name(self, prefix):
+        self.names += 1  # Threads may get the same number: so the thread's own is in it.
+        return "%s-%d-%d" % (prefix, threading.get_ident() % 100000, self.names)
+
+    def run(self, cycles):
+        for cycle in range(cycles):
+            self.cycle()
+            if cycle % VERIFY_EVERY == 0:
+                self.verify()
+
+    def cycle(self):
+        writers = [Writer(self, number) for number in range(CONNECTIONS)]
+        reader = Reader(self)
+        for thread in writers + [reader]:
+            thread.start()
+        time.sleep(self.rng.uniform(*KILL_AFTER_S))
+        self.server.kill()
+        for thread in writers + [reader]:
+            thread.join()
+        self.server.start()
+        updates = [update for writer in writers for update in writer.updates]
+        self.acknowledged += sum(u.answered is not None for u in updates)
+        self.unanswered += sum(u.answered is None for u in updates)
+        before, self.state = self.state, self.read_all(
+            [entry for writer in writers for entry in writer.created])
+        self.complain(check(before, updates, reader.reads, self.state))
+        self.retry([u for u in updates if u.answered is None and u.retry])
+
+    def read_all(self, created=()):
+        """The hot customers; the others must be exactly those that were made."""
+        c = self.server.dial(self.token)
+        items, after = [], None
+        while True:
+            page = c.call("customer.list", {"limit": 1000, "after": after})
+            items += page["items"]
+            after = page["next"]
+            if after is None:
+                break
+        c.close()
+        there = {item["email"] for item in items if item["id"] not in self.ids}
+        told = {email for email, acknowledged in created if acknowledged}
+        maybe = {email for email, acknowledged in created if not acknowledged}
+        self.complain(["lost: customers %s" % sorted(gone)
+                       for gone in [(self.emails | told) - there] if gone] +
+                      ["invented: customers %s" % sorted(new)
+                       for new in [there - self.emails - told - maybe] if new])
+        self.emails = there
+        if len(there) > 5000:
+            self.forget(items)
+        return {item["id"]: State(item["revision"], item["company"])
+                for item in items if item["id"] in self.ids}
+
+    def forget(self, items):
+        """Delete the customers that were made, so that reading all stays quick."""
+        c = self.server.dial(self.token)
+        for item in items:
+            if item["id"] not in self.ids:
+                c.call("customer.delete", {"id": item["id"]})
+        c.close()
+        self.emails = set()
+
+    def retry(self, updates):
+        """Send each again under its key: done already or not, it counts once."""
+        c = self.server.dial(self.token)
+        now = self.state
+        for update in updates:
+            result = c.call("customer.update", arguments(update),
+                            idempotency_key=update.retry)
+            state = now[update.key]
+            if result["revision"] == state.revision + 1:
+                now[update.key] = State(result["revision"], update.value)
+            elif result["revision"] > state.revision:
+                self.complain(["a retry made more than one revision"])
+            self.retried += 1
+        c.close()
+        self.state = self.read_all()
+        self.complain(["customer %d: a retry counted twice or not at all" % key
+                       for key in self.ids if self.state[key] != now[key]])
+
+    def verify(self):
+        self.server.kill()
+        status, said = self.server.verify()
+        self.complain([] if status == 0 else [said])
+        self.server.start()
+
+    def complain(self, sentences):
+        if sentences or self.failures:
+            raise Loss("\n".join(self.failures + sentences))
+
+    def summary(self):
+        return "%d acknowledged, %d unanswered, %d sent again, %d customers made" % (
+            self.acknowledged, self.unanswered, self.retried, len(self.emails))
+
+
+def run(cycles, seed, options=()):
+    """What was lost, or None; and a summary."""
+    with Server("--loops", "2", *options) as server:
+        loop = KillLoop(server, seed)
+        try:
+            loop.run(cycles)
+        except Loss as loss:
+            return str(loss), loop.summary()
+        return None, loop.summary()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cycles", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--expect-loss", action="store_true")
+    options = parser.parse_args()
+    began = time.monotonic()
+    loss, summary = run(options.cycles, options.seed)
+    print("%s in %.0f s, seed %d" % (summary, time.monotonic() - began, options.seed))
+    if loss:
+        print(loss)
+    sys.exit(bool(loss) != options.expect_loss)
+
+
+if __name__ == "__main__":
+    main()
