@@ -51,9 +51,9 @@ def with_tables(text, tables):
 def table(name, tables):
     kind, _, which = name.partition(" ")
     if kind == "record":
-        return field_table(tables["records"][which])
+        return field_table(tables["records"][which]["fields"])
     if kind == "shape":
-        return field_table(tables["shapes"][which])
+        return field_table(tables["shapes"][which]["fields"])
     return {"statuses": status_table, "rules": rule_table, "scopes": scope_table,
             "methods": method_table, "arguments": argument_table,
             "limits": limit_table}[name](tables)
@@ -113,27 +113,24 @@ def field_table(fields):
 
 def kind_text(field):
     if field.get("shape"):
-        return "%s (%s)" % (field["kind"], field["shape"])
-    return field["kind"]
+        return "%s (%s)" % (field["type"], field["shape"])
+    return field["type"]
 
 
-UNITS = {"text": "characters", "email": "bytes", "ip": "bytes", "language": "bytes",
-         "tag": "characters", "map": "bytes", "uid": "characters", "date": "characters",
-         "country": "characters", "text, number or list of text": "bytes or items"}
+# What the bounds of a kind count; the kinds that are not here have none to show.
+UNITS = {"LINE": " characters", "TEXT": " characters", "EMAIL": " bytes", "IP": " bytes",
+         "LANGUAGE": " bytes", "TAG": " characters", "MAP": " bytes", "INTEGER": "", "TIME": "",
+         "NUMBER": "", "SCALARS": " characters or items", "OBJECTS": " items",
+         "LINES": " items", "TAGS": " items", "WORDS": " items", "LANGUAGES": " items",
+         "INTEGERS": " items", "PATCHES": " items"}
 
 
 def bounds(field):
-    kind, low, high = field["kind"], field["min"], field["max"]
-    if kind in ("word", "list of words") and field.get("words"):
+    if field["kind"] == "WORD":
         return code(field["words"])
-    if kind in ("boolean", "object", "fields of the record"):
+    if field["kind"] not in UNITS:
         return ""
-    if low == high:
-        interval = number(low)
-    else:
-        interval = "%s to %s" % (number(low), number(high))
-    unit = "items" if kind.startswith("list of") else UNITS.get(kind)
-    return "%s %s" % (interval, unit) if unit else interval
+    return "%s to %s%s" % (number(field["min"]), number(field["max"]), UNITS[field["kind"]])
 
 
 def flags(field):
