@@ -61,11 +61,22 @@ index_find(struct kv_txn *txn, const struct kind *kind, uint32_t store,
 	return id;
 }
 
+/* The uid is an argument of its own; all other fields come in "set". */
+static void
+note_taken(struct violations *violations, const struct field *field, unsigned place)
+{
+	size_t mark = violations->prefix_len;
+
+	if (place != COMMON_UID)
+		violations_down(violations, SLICE("set"));
+	violations_add(violations, field->name, RULE_TAKEN);
+	violations_up(violations, mark);
+}
+
 void
 index_check(struct edit *edit)
 {
 	struct call *call = edit->call;
-	size_t       mark = violations_down(&call->violations, SLICE("set"));
 	uint64_t     places = shape_places(edit->shape, UNIQUE) & edit->new.present;
 
 	for (; places != 0; places &= places - 1) {
@@ -78,9 +89,8 @@ index_check(struct edit *edit)
 		other = index_find(edit->txn, edit->kind, edit->store, field,
 		    edit->new.field[place], call->scratch);
 		if (other != 0 && other != edit->id)
-			violations_add(&call->violations, field->name, RULE_TAKEN);
+			note_taken(&call->violations, field, place);
 	}
-	violations_up(&call->violations, mark);
 }
 
 /* Walk the entries of one field, whose value may be a list. */
