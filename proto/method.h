@@ -89,7 +89,7 @@
 	X(STORE_FIND,      "store.find",      READ,  OPERATE,    STORE, A(ECWID_ID) | A(BIGCOMMERCE_HASH) | A(COMMERCELAYER_ORGANIZATION_ID), 0) \
 	X(STORE_LIST,      "store.list",      READ,  OPERATE,    STORE, ARGS_LIST, 0)        \
 	X(STORE_UPDATE,    "store.update",    WRITE, OPERATE,    STORE, ARGS_UPDATE, 0)      \
-	X(TOKEN_CREATE,    "token.create",    WRITE, OPERATE,    TOKEN, ARGS_CREATE | A(TOKEN), 0) \
+	X(TOKEN_CREATE,    "token.create",    WRITE, OPERATE,    TOKEN, (ARGS_CREATE & ~A(WANT)) | A(TOKEN), 0) \
 	X(TOKEN_GET,       "token.get",       READ,  OPERATE,    TOKEN, ARGS_ONE, 0)         \
 	X(TOKEN_LIST,      "token.list",      READ,  OPERATE,    TOKEN, ARGS_LIST | A(STORE), 0) \
 	X(TOKEN_UPDATE,    "token.update",    WRITE, OPERATE,    TOKEN, ARGS_UPDATE, 0)      \
