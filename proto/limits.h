@@ -35,4 +35,18 @@
 #define TRACEPARENT_BYTES_MAX 55u /* W3C Trace Context, version 00 */
 #define TIMEOUT_MS_MAX (3600LL * 1000)
 
+/* What hello announces.  X(key, value) */
+// clang-format off
+#define PROTO_LIMITS(X)                                 \
+	X("frame_bytes_max",     FRAME_BYTES_MAX)       \
+	X("depth_max",           FRAME_DEPTH_MAX)       \
+	X("elements_max",        FRAME_ELEMENTS_MAX)    \
+	X("inflight_max",        INFLIGHT_MAX)          \
+	X("update_many_max",     UPDATE_MANY_MAX)       \
+	X("list_limit_max",      LIST_LIMIT_MAX)        \
+	X("record_bytes_max",    RECORD_BYTES_MAX)      \
+	X("timeout_ms_max",      TIMEOUT_MS_MAX)        \
+	X("idempotency_keep_ms", IDEMPOTENCY_KEEP_MS)
+// clang-format on
+
 #endif
