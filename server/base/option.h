@@ -71,6 +71,8 @@
 	    "passwords waiting for one of them; more are refused as BUSY")                      \
 	X(log_level, "log-level", LEVEL, "LEVEL", "info", 0, 0, LOGGING,                        \
 	    "error, warning, info or debug")                                                    \
+	X(core_dumps, "core-dumps", FLAG, "", "no", 0, 1, LOGGING,                              \
+	    "let a crash leave a core dump; records and tokens are in it")                      \
 	X(config, "config", TEXT, "FILE", "", 0, 4000, COMMAND,                                 \
 	    "read options from FILE; what is given here goes over it")                          \
 	X(help, "help", FLAG, "", "no", 0, 1, COMMAND, "print this and end")                    \
