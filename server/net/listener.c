@@ -1,0 +1,280 @@
+#include "server/net/listener.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+static bool
+refuse(char *why, size_t why_size, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(why, why_size, format, args);
+	va_end(args);
+	return false;
+}
+
+/* ---- what a socket is called ---- */
+
+union address {
+	struct sockaddr         any;
+	struct sockaddr_in      v4;
+	struct sockaddr_in6     v6;
+	struct sockaddr_un      local;
+	struct sockaddr_storage storage;
+};
+
+static void
+name_listener(struct listener *listener)
+{
+	union address address = { .storage = { 0 } };
+	socklen_t     len = sizeof(address);
+	char          host[INET6_ADDRSTRLEN] = "?";
+
+	if (getsockname(listener->fd, &address.any, &len) != 0)
+		address.any.sa_family = AF_UNSPEC;
+	listener->is_unix = address.any.sa_family == AF_UNIX;
+	switch (address.any.sa_family) {
+	case AF_UNIX:
+		snprintf(listener->name, sizeof(listener->name), "%s",
+		    address.local.sun_path);
+		break;
+	case AF_INET:
+		inet_ntop(AF_INET, &address.v4.sin_addr, host, sizeof(host));
+		snprintf(listener->name, sizeof(listener->name), "%s:%u", host,
+		    ntohs(address.v4.sin_port));
+		break;
+	case AF_INET6:
+		inet_ntop(AF_INET6, &address.v6.sin6_addr, host, sizeof(host));
+		snprintf(listener->name, sizeof(listener->name), "[%s]:%u", host,
+		    ntohs(address.v6.sin6_port));
+		break;
+	default: snprintf(listener->name, sizeof(listener->name), "?");
+	}
+}
+
+/* Take FD, which listens, into LISTENERS. */
+static struct listener *
+add(struct listeners *listeners, int fd)
+{
+	struct listener *listener;
+
+	assert(listeners->count < LISTENERS_MAX);
+	listener = &listeners->list[listeners->count++];
+	*listener = (struct listener){ .fd = fd };
+	name_listener(listener);
+	return listener;
+}
+
+/* ---- TCP ---- */
+
+/* A socket that listens on ADDRESS; -1 with errno. */
+static int
+open_tcp(const struct addrinfo *address)
+{
+	int fd = socket(address->ai_family,
+	    address->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, address->ai_protocol);
+	int on = 1, saved;
+
+	if (fd < 0)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+	    bind(fd, address->ai_addr, address->ai_addrlen) == 0 &&
+	    listen(fd, SOMAXCONN) == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+static bool
+listen_tcp(struct listeners *listeners, const struct option_address *address, char *why,
+    size_t why_size)
+{
+	struct addrinfo  hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+		 .ai_socktype = SOCK_STREAM };
+	struct addrinfo *found, *at;
+	char             port[8];
+	int              result, fd = -1;
+
+	snprintf(port, sizeof(port), "%u", address->port);
+	result = getaddrinfo(address->host, port, &hints, &found);
+	if (result != 0)
+		return refuse(why, why_size, "cannot listen on %s: %s", address->host,
+		    gai_strerror(result));
+	for (at = found; at && fd < 0; at = at->ai_next) /* the first that works */
+		fd = open_tcp(at);
+	freeaddrinfo(found);
+	if (fd < 0)
+		return refuse(why, why_size, "cannot listen on %s port %u: %s",
+		    address->host, address->port, strerror(errno));
+	add(listeners, fd);
+	return true;
+}
+
+/* ---- a unix socket ---- */
+
+/*
+ * Remove what an earlier server left at ADDRESS.  What is no socket, or on which
+ * somebody listens, stays and is refused.
+ */
+static bool
+remove_stale(const struct sockaddr_un *address, char *why, size_t why_size)
+{
+	struct stat info;
+	int         fd, result;
+
+	if (lstat(address->sun_path, &info) != 0)
+		return errno == ENOENT ||
+		       refuse(why, why_size, "cannot listen on %s: %s",
+			   address->sun_path, strerror(errno));
+	if (!S_ISSOCK(info.st_mode))
+		return refuse(why, why_size,
+		    "cannot listen on %s: there is something that is no socket",
+		    address->sun_path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	result = fd < 0
+		     ? -1
+		     : connect(fd, (const struct sockaddr *)address, sizeof(*address));
+	if (fd >= 0)
+		close(fd);
+	if (result == 0 || errno != ECONNREFUSED)
+		return refuse(why, why_size,
+		    "cannot listen on %s: another server listens there",
+		    address->sun_path);
+	return unlink(address->sun_path) == 0 || errno == ENOENT ||
+	       refuse(why, why_size, "cannot remove the stale socket %s: %s",
+		   address->sun_path, strerror(errno));
+}
+
+static bool
+listen_unix(struct listeners *listeners, const char *path, char *why, size_t why_size)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct listener   *listener;
+	struct stat        info;
+	mode_t             mask;
+	int                fd, result;
+
+	assert(strlen(path) < sizeof(address.sun_path)); /* the option's bound */
+	strcpy(address.sun_path, path);
+	if (!remove_stale(&address, why, why_size))
+		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	mask = umask(0777 & ~LISTENER_UNIX_MODE);
+	result =
+	    fd < 0 ? -1 : bind(fd, (const struct sockaddr *)&address, sizeof(address));
+	umask(mask);
+	if (result != 0 || listen(fd, SOMAXCONN) != 0) {
+		refuse(why, why_size, "cannot listen on %s: %s", path, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	listener = add(listeners, fd);
+	listener->path = strdup(path);
+	listener->inode = lstat(path, &info) == 0 ? info.st_ino : 0;
+	return true;
+}
+
+/* ---- inherited sockets ---- */
+
+static bool
+inherit(struct listeners *listeners, int fd, char *why, size_t why_size)
+{
+	int       listens = 0, flags = fcntl(fd, F_GETFL);
+	socklen_t len = sizeof(listens);
+
+	if (listeners->count == LISTENERS_MAX)
+		return refuse(
+		    why, why_size, "more than %u sockets are inherited", LISTENERS_MAX);
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) != 0 || !listens)
+		return refuse(
+		    why, why_size, "descriptor %d is no listening socket", fd);
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 ||
+	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
+		return refuse(
+		    why, why_size, "cannot use descriptor %d: %s", fd, strerror(errno));
+	add(listeners, fd);
+	return true;
+}
+
+static bool
+inherit_all(struct listeners *listeners, const struct option_descriptors *named,
+    char *why, size_t why_size)
+{
+	int from_systemd = sd_listen_fds(1);
+
+	for (int i = 0; i < from_systemd; i++)
+		if (!inherit(listeners, SD_LISTEN_FDS_START + i, why, why_size))
+			return false;
+	for (unsigned i = 0; i < named->count; i++)
+		if (!inherit(listeners, named->fd[i], why, why_size))
+			return false;
+	return true;
+}
+
+/* ---- all together ---- */
+
+static bool
+open_all(struct listeners *listeners, const struct options *options, char *why,
+    size_t why_size)
+{
+	bool wants_tcp;
+
+	if (!inherit_all(listeners, &options->listen_fd, why, why_size))
+		return false;
+	wants_tcp = options->listen.host &&
+		    (listeners->count == 0 || options->given[OPTION_ID_listen] != 0);
+	if (wants_tcp && listeners->count < LISTENERS_MAX &&
+	    !listen_tcp(listeners, &options->listen, why, why_size))
+		return false;
+	if (options->unix_path && listeners->count < LISTENERS_MAX &&
+	    !listen_unix(listeners, options->unix_path, why, why_size))
+		return false;
+	return listeners->count > 0 ||
+	       refuse(why, why_size,
+		   "there is nothing to listen on: give --listen or --unix");
+}
+
+bool
+listeners_open(struct listeners *listeners, const struct options *options, char *why,
+    size_t why_size)
+{
+	listeners->count = 0;
+	if (open_all(listeners, options, why, why_size))
+		return true;
+	listeners_close(listeners);
+	return false;
+}
+
+void
+listeners_close(struct listeners *listeners)
+{
+	struct stat info;
+
+	for (unsigned i = 0; i < listeners->count; i++) {
+		struct listener *listener = &listeners->list[i];
+
+		close(listener->fd);
+		if (listener->path && lstat(listener->path, &info) == 0 &&
+		    info.st_ino == listener->inode)
+			unlink(listener->path);
+		free(listener->path);
+	}
+	listeners->count = 0;
+}
