@@ -1,0 +1,423 @@
+#include "server/net/conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "server/base/clock.h"
+#include "server/net/dispatch.h"
+#include "server/net/notice.h"
+#include "server/net/request.h"
+#include "server/net/server.h"
+
+#define IN_BYTES_MAX ((size_t)FRAME_BYTES_MAX + LOOP_READ_BYTES_MAX)
+#define IN_BYTES_MIN ((size_t)4096) /* room made for the rest of a message */
+#define IN_BYTES_KEPT ((size_t)0)
+#define OUT_BYTES_KEPT ((size_t)16 * 1024)
+
+static const struct scan_limits limits_known = { FRAME_BYTES_MAX, FRAME_DEPTH_MAX,
+	FRAME_ELEMENTS_MAX };
+static const struct scan_limits limits_unknown = { FRAME_BYTES_MAX_UNAUTHENTICATED,
+	FRAME_DEPTH_MAX, FRAME_ELEMENTS_MAX };
+
+static size_t
+output_waiting(const struct conn *conn)
+{
+	return conn->out.len - conn->out_sent;
+}
+
+/* ---- messages ---- */
+
+static bool
+may_take_frames(const struct conn *conn)
+{
+	unsigned weight_max = conn->is_ordered ? 1 : CONN_WEIGHT_MAX;
+
+	return conn->state == CONN_OPEN && conn->weight < weight_max &&
+	       output_waiting(conn) < CONN_OUTPUT_PAUSE_BYTES;
+}
+
+/* Dispatch the message at the front of BYTES, if it is whole; its length or 0. */
+static size_t
+take_frame(struct conn *conn, struct slice bytes)
+{
+	size_t len = 0;
+
+	if (!conn->has_begun)
+		scan_init(&conn->scan,
+		    auth_is_known(&conn->auth) ? &limits_known : &limits_unknown);
+	conn->has_begun = true;
+	switch (scan_feed(&conn->scan, bytes, &len)) {
+	case SCAN_MORE: return 0;
+	case SCAN_BAD: conn_refuse(conn, scan_status(&conn->scan), NULL); return 0;
+	case SCAN_DONE: break;
+	}
+	conn->has_begun = false;
+	conn->is_past_first = true;
+	deadline_stop(&conn->input_deadline);
+	metric_add(conn->loop->metrics, METRIC_FRAMES, 1);
+	dispatch_frame(conn, slice_of(bytes.data, len));
+	return len;
+}
+
+/* Dispatch this turn's share of the messages in BYTES; returns the bytes taken. */
+static size_t
+take_frames(struct conn *conn, struct slice bytes)
+{
+	size_t   taken = 0, len = 1;
+	unsigned count = 0;
+
+	while (taken < bytes.len && len > 0 && count++ < CONN_FRAMES_MAX &&
+	       may_take_frames(conn)) {
+		len = take_frame(conn, slice_of(bytes.data + taken, bytes.len - taken));
+		taken += len;
+	}
+	conn->has_frames = taken < bytes.len && len > 0;
+	return taken;
+}
+
+/* The same for those that wait in IN. */
+static void
+take_waiting_frames(struct conn *conn)
+{
+	buf_drop(&conn->in, take_frames(conn, buf_slice(&conn->in)));
+	if (conn->in.len == 0)
+		buf_clear(&conn->in, IN_BYTES_KEPT);
+}
+
+void
+conn_run(struct conn *conn)
+{
+	take_waiting_frames(conn);
+	conn_touch(conn);
+}
+
+/* ---- input ---- */
+
+/* Read once into ROOM; 0 when nothing came, also at the end and after a failure. */
+static size_t
+receive(struct conn *conn, char *room, size_t room_len)
+{
+	ssize_t len = recv(conn->fd, room, room_len, 0);
+
+	if (len < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (len <= 0) {
+		/* After a reset nobody can be answered; sending will find out. */
+		conn->at_eof = true;
+		return 0;
+	}
+	metric_add(conn->loop->metrics, METRIC_BYTES_IN, (uint64_t)len);
+	return (size_t)len;
+}
+
+/* Read on behind the beginning of a message. */
+static void
+read_more(struct conn *conn)
+{
+	size_t room = conn->in.len;
+	char  *end;
+
+	if (room < IN_BYTES_MIN)
+		room = IN_BYTES_MIN;
+	if (room > LOOP_READ_BYTES_MAX)
+		room = LOOP_READ_BYTES_MAX;
+	end = buf_reserve(&conn->in, room);
+	if (end == NULL) {
+		conn_refuse(conn, STATUS_NO_MEMORY, NULL);
+		return;
+	}
+	conn->in.len += receive(conn, end, room);
+	take_waiting_frames(conn);
+}
+
+/* Read whole messages, as a rule, without copying them into IN. */
+static void
+read_afresh(struct conn *conn)
+{
+	char  *input = conn->loop->input;
+	size_t len = receive(conn, input, LOOP_READ_BYTES_MAX);
+	size_t taken = take_frames(conn, slice_of(input, len));
+
+	if (conn->state == CONN_OPEN)
+		buf_put(&conn->in, input + taken, len - taken);
+	if (conn->in.failed)
+		conn_refuse(conn, STATUS_NO_MEMORY, NULL);
+}
+
+static void
+discard(struct conn *conn)
+{
+	size_t len = receive(conn, conn->loop->input, LOOP_READ_BYTES_MAX);
+
+	if (len == 0 && conn->at_eof)
+		conn_close(conn);
+}
+
+static void
+on_readable(struct ev_loop *ev, struct ev_io *watcher, int events)
+{
+	struct conn *conn = watcher->data;
+
+	(void)ev;
+	(void)events;
+	if (conn->state == CONN_LINGERING) {
+		discard(conn);
+		return;
+	}
+	if (conn->in.len > 0)
+		read_more(conn);
+	else
+		read_afresh(conn);
+	conn_touch(conn);
+}
+
+/* ---- output ---- */
+
+static void
+on_writable(struct ev_loop *ev, struct ev_io *watcher, int events)
+{
+	(void)ev;
+	(void)events;
+	conn_touch(watcher->data);
+}
+
+/* Send what is there.  False: the peer has gone. */
+static bool
+send_output(struct conn *conn)
+{
+	ssize_t len;
+
+	if (output_waiting(conn) == 0)
+		return true;
+	len = send(conn->fd, conn->out.data + conn->out_sent, output_waiting(conn),
+	    MSG_NOSIGNAL);
+	if (len < 0)
+		return errno == EAGAIN || errno == EINTR || errno == ENOBUFS;
+	metric_add(conn->loop->metrics, METRIC_BYTES_OUT, (uint64_t)len);
+	conn->out_sent += (size_t)len;
+	deadline_stop(&conn->output_deadline);
+	if (output_waiting(conn) == 0) {
+		buf_clear(&conn->out, OUT_BYTES_KEPT);
+		conn->out_sent = 0;
+	} else if (conn->out_sent > conn->out.len / 2) {
+		buf_drop(&conn->out, conn->out_sent);
+		conn->out_sent = 0;
+	}
+	return true;
+}
+
+/* ---- what to wait for ---- */
+
+void
+conn_touch(struct conn *conn)
+{
+	if (link_is_alone(&conn->touched))
+		link_append(&conn->loop->touched, &conn->touched);
+}
+
+static void
+watch(struct conn *conn, struct ev_io *watcher, bool wanted)
+{
+	if (wanted && !ev_is_active(watcher))
+		ev_io_start(conn->loop->ev, watcher);
+	else if (!wanted && ev_is_active(watcher))
+		ev_io_stop(conn->loop->ev, watcher);
+}
+
+static void
+set_input_deadline(struct conn *conn, bool reads)
+{
+	if (!conn->is_past_first)
+		return; /* runs since the beginning */
+	if (!reads || conn->in.len == 0)
+		deadline_stop(&conn->input_deadline);
+	else if (!deadline_runs(&conn->input_deadline))
+		deadline_start(&conn->loop->frame, &conn->input_deadline);
+}
+
+/* Decide what CONN waits for. */
+static void
+settle(struct conn *conn)
+{
+	struct loop *loop = conn->loop;
+	bool         sends = output_waiting(conn) > 0;
+	bool         takes = may_take_frames(conn);
+	bool reads = takes && !conn->has_frames && !conn->at_eof && !loop->is_stopping;
+
+	if (takes && conn->has_frames && link_is_alone(&conn->runnable))
+		link_append(&loop->runnable, &conn->runnable);
+	watch(conn, &conn->readable, reads);
+	watch(conn, &conn->writable, sends);
+	set_input_deadline(conn, reads);
+	if (!sends)
+		deadline_stop(&conn->output_deadline);
+	else if (!deadline_runs(&conn->output_deadline))
+		deadline_start(&loop->output, &conn->output_deadline);
+}
+
+/* Whether all is done that ever will be. */
+static bool
+is_finished(const struct conn *conn)
+{
+	if (!link_is_alone(&conn->requests) || output_waiting(conn) > 0)
+		return false;
+	return conn->state == CONN_ENDING ||
+	       ((conn->at_eof || conn->loop->is_stopping) && !conn->has_frames);
+}
+
+/* All is sent: close, now or when the peer has had time to read it. */
+static void
+finish(struct conn *conn)
+{
+	int unread = 0;
+
+	if (conn->at_eof || (ioctl(conn->fd, FIONREAD, &unread) == 0 && unread == 0 &&
+				conn->state == CONN_OPEN)) {
+		conn_close(conn);
+		return;
+	}
+	shutdown(conn->fd, SHUT_WR);
+	conn->state = CONN_LINGERING;
+	watch(conn, &conn->writable, false);
+	watch(conn, &conn->readable, true);
+	deadline_start(&conn->loop->linger, &conn->input_deadline);
+}
+
+void
+conn_end_turn(struct conn *conn)
+{
+	if (conn->state == CONN_LINGERING)
+		return;
+	if (conn->out.failed || !send_output(conn))
+		conn_close(conn);
+	else if (is_finished(conn))
+		finish(conn);
+	else
+		settle(conn);
+}
+
+/* ---- failures of the peer ---- */
+
+void
+conn_refuse(struct conn *conn, enum status status, const char *text)
+{
+	struct loop *loop = conn->loop;
+	uint64_t     suppressed;
+
+	if (conn->state != CONN_OPEN)
+		return;
+	conn->state = CONN_ENDING;
+	notice_pack(&conn->out, status, text);
+	conn_touch(conn);
+	metric_add(loop->metrics, METRIC_PROTOCOL_ERRORS, 1);
+	if (gate_pass(&loop->protocol_gate, clock_mono_ms(), &suppressed))
+		log_info(loop->server->log, "protocol_error",
+		    LOG_INTEGER("conn", conn->id),
+		    LOG_TEXT("status", status_info(status)->name),
+		    LOG_TEXT("message", text ? text : status_info(status)->text),
+		    LOG_INTEGER("suppressed", suppressed));
+}
+
+void
+conn_expire_input(struct deadline *deadline)
+{
+	struct conn *conn = CONTAINER_OF(deadline, struct conn, input_deadline);
+
+	if (conn->state == CONN_LINGERING) {
+		conn_close(conn);
+		return;
+	}
+	metric_add(conn->loop->metrics, METRIC_CONNECTIONS_EXPIRED, 1);
+	conn_refuse(conn, STATUS_DEADLINE, "the message took too long to arrive");
+}
+
+void
+conn_expire_output(struct deadline *deadline)
+{
+	struct conn *conn = CONTAINER_OF(deadline, struct conn, output_deadline);
+
+	metric_add(conn->loop->metrics, METRIC_CONNECTIONS_EXPIRED, 1);
+	log_info(conn->loop->server->log, "answers_not_taken",
+	    LOG_INTEGER("conn", conn->id), LOG_INTEGER("bytes", output_waiting(conn)));
+	conn_close(conn);
+}
+
+/* ---- beginning and end ---- */
+
+/* On the loop's thread. */
+static void
+begin(struct loop_mail *mail)
+{
+	struct conn *conn = CONTAINER_OF(mail, struct conn, mail);
+	struct loop *loop = conn->loop;
+
+	link_append(&loop->conns, &conn->link);
+	metric_add(loop->metrics, METRIC_CONNECTIONS_OPEN, 1);
+	deadline_start(&loop->first_frame, &conn->input_deadline);
+	conn_touch(conn);
+}
+
+bool
+conn_open(struct loop *loop, int fd, uint64_t id, bool is_operator)
+{
+	struct conn *conn = calloc(1, sizeof(*conn));
+
+	if (conn == NULL)
+		return false;
+	conn->loop = loop;
+	conn->fd = fd;
+	conn->id = id;
+	auth_init(&conn->auth, is_operator);
+	buf_init(&conn->in, IN_BYTES_MAX);
+	buf_init(&conn->out, CONN_OUTPUT_BYTES_MAX);
+	link_init(&conn->requests);
+	link_init(&conn->link);
+	link_init(&conn->touched);
+	link_init(&conn->runnable);
+	deadline_init(&conn->input_deadline);
+	deadline_init(&conn->output_deadline);
+	ev_io_init(&conn->readable, on_readable, fd, EV_READ);
+	ev_io_init(&conn->writable, on_writable, fd, EV_WRITE);
+	conn->readable.data = conn->writable.data = conn;
+	conn->mail.deliver = begin;
+	loop_send(loop, &conn->mail);
+	return true;
+}
+
+/* The requests still in flight will come back and find nobody to answer. */
+static void
+abandon_requests(struct conn *conn)
+{
+	struct link *link;
+
+	while ((link = link_first(&conn->requests))) {
+		link_remove(link);
+		CONTAINER_OF(link, struct request, link)->conn = NULL;
+	}
+}
+
+void
+conn_close(struct conn *conn)
+{
+	struct loop *loop = conn->loop;
+
+	abandon_requests(conn);
+	link_remove(&conn->link);
+	link_remove(&conn->touched);
+	link_remove(&conn->runnable);
+	deadline_stop(&conn->input_deadline);
+	deadline_stop(&conn->output_deadline);
+	ev_io_stop(loop->ev, &conn->readable); /* before the number is used anew */
+	ev_io_stop(loop->ev, &conn->writable);
+	close(conn->fd);
+	auth_fini(&conn->auth);
+	buf_fini(&conn->in);
+	buf_fini(&conn->out);
+	metric_sub(loop->metrics, METRIC_CONNECTIONS_OPEN, 1);
+	atomic_fetch_sub(&loop->server->connections_open, 1);
+	free(conn);
+}

@@ -1,0 +1,37 @@
+/*
+ * housekeep -- let the domain do what is due, once a second and piece by piece.
+ *
+ * Each piece is an operation of the writer like any other, so it shares a commit
+ * with what is going on.  When a piece leaves something over, the next follows at
+ * once.
+ *
+ * Threads.  The first loop's; apply() and done() of the operation run on the writer.
+ */
+
+#ifndef NET_HOUSEKEEP_H
+#define NET_HOUSEKEEP_H
+
+#include "server/kv/writer.h"
+#include "server/net/loop.h"
+
+#define HOUSEKEEP_INTERVAL_MS 1000
+
+struct housekeep {
+	struct server   *server;
+	struct loop     *loop;
+	struct ev_timer  timer;
+	struct write_op  op;
+	struct loop_mail mail;       /* brings the operation back */
+	bool             is_pending; /* the operation is the writer's */
+	bool             has_more;   /* the last piece left something over */
+	bool             is_stopped;
+	enum status      status; /* of the last piece, so a failure is logged once */
+};
+
+void housekeep_start(
+    struct housekeep *housekeep, struct server *server, struct loop *loop);
+
+/* Begin no more pieces. */
+void housekeep_stop(struct housekeep *housekeep);
+
+#endif

@@ -1,0 +1,213 @@
+#include "server/net/loop.h"
+
+#include <stdlib.h>
+
+#include "server/net/conn.h"
+#include "server/net/request.h"
+#include "server/net/server.h"
+
+/* ---- the mailbox ---- */
+
+static void
+wake(void *receiver)
+{
+	struct loop *loop = receiver;
+
+	ev_async_send(loop->ev, &loop->woken);
+}
+
+void
+loop_send(struct loop *loop, struct loop_mail *mail)
+{
+	mailbox_push(&loop->mailbox, &mail->mail);
+}
+
+static void
+on_woken(struct ev_loop *ev, struct ev_async *watcher, int events)
+{
+	struct loop *loop = watcher->data;
+	struct mail *mail, *next;
+
+	(void)ev;
+	(void)events;
+	for (mail = mailbox_take_all(&loop->mailbox); mail; mail = next) {
+		struct loop_mail *message = CONTAINER_OF(mail, struct loop_mail, mail);
+
+		next = mail->next;
+		message->deliver(message);
+	}
+}
+
+/* ---- a turn ---- */
+
+/* Give each connection that waited for this turn its share of it. */
+static void
+run_waiting(struct loop *loop)
+{
+	struct link  turn;
+	struct link *link;
+
+	/* Those that are queued again meanwhile wait for the next turn. */
+	link_init(&turn);
+	link_append(&loop->runnable, &turn);
+	while ((link = link_first(&loop->runnable)) != &turn) {
+		link_remove(link);
+		conn_run(CONTAINER_OF(link, struct conn, runnable));
+	}
+	link_remove(&turn);
+}
+
+static void
+end_turn(struct loop *loop)
+{
+	struct link *link;
+
+	while ((link = link_first(&loop->touched))) {
+		link_remove(link);
+		conn_end_turn(CONTAINER_OF(link, struct conn, touched));
+	}
+	kv_snapshot_release(loop->snapshot);
+}
+
+void
+loop_run(struct loop *loop)
+{
+	while (!loop->is_draining || !link_is_alone(&loop->conns)) {
+		bool waits = link_is_alone(&loop->runnable);
+
+		ev_run(loop->ev, waits ? EVRUN_ONCE : EVRUN_NOWAIT);
+		run_waiting(loop);
+		end_turn(loop);
+	}
+}
+
+static void *
+run_thread(void *context)
+{
+	loop_run(context);
+	return NULL;
+}
+
+bool
+loop_start(struct loop *loop)
+{
+	return pthread_create(&loop->thread, NULL, run_thread, loop) == 0;
+}
+
+void
+loop_join(struct loop *loop)
+{
+	pthread_join(loop->thread, NULL);
+}
+
+/* ---- stopping ---- */
+
+static void
+touch_all(struct loop *loop)
+{
+	struct link *ring = &loop->conns;
+
+	for (struct link *at = ring->next; at != ring; at = at->next)
+		conn_touch(CONTAINER_OF(at, struct conn, link));
+}
+
+static void
+on_stop(struct loop_mail *mail)
+{
+	struct loop *loop = CONTAINER_OF(mail, struct loop, stop_mail);
+
+	loop->is_stopping = true;
+	touch_all(loop);
+	server_loop_stopped(loop->server);
+}
+
+void
+loop_stop(struct loop *loop)
+{
+	loop_send(loop, &loop->stop_mail);
+}
+
+static void
+on_drain_timer(struct ev_loop *ev, struct ev_timer *timer, int events)
+{
+	struct loop *loop = timer->data;
+	struct link *link;
+
+	(void)ev;
+	(void)events;
+	while ((link = link_first(&loop->conns)))
+		conn_close(CONTAINER_OF(link, struct conn, link));
+}
+
+static void
+on_drain(struct loop_mail *mail)
+{
+	struct loop *loop = CONTAINER_OF(mail, struct loop, drain_mail);
+
+	loop->is_draining = true;
+	ev_timer_start(loop->ev, &loop->drain_timer);
+}
+
+void
+loop_drain(struct loop *loop)
+{
+	loop_send(loop, &loop->drain_mail);
+}
+
+/* ---- beginning and end ---- */
+
+static void
+init_watchers(struct loop *loop, const struct options *options)
+{
+	ev_async_init(&loop->woken, on_woken);
+	loop->woken.data = loop;
+	ev_async_start(loop->ev, &loop->woken);
+	ev_timer_init(&loop->drain_timer, on_drain_timer, LOOP_DRAIN_MS / 1000.0, 0.0);
+	loop->drain_timer.data = loop;
+	deadlines_init(&loop->first_frame, loop->ev, options->first_frame_timeout_ms,
+	    conn_expire_input);
+	deadlines_init(
+	    &loop->frame, loop->ev, options->frame_timeout_ms, conn_expire_input);
+	deadlines_init(
+	    &loop->output, loop->ev, options->frame_timeout_ms, conn_expire_output);
+	deadlines_init(&loop->linger, loop->ev, LOOP_LINGER_MS, conn_expire_input);
+}
+
+bool
+loop_init(struct loop *loop, struct server *server, unsigned number)
+{
+	*loop = (struct loop){ .server = server, .number = number };
+	loop->protocol_gate.per_second_max = LOOP_LOG_PER_SECOND_MAX;
+	loop->storage_gate.per_second_max = LOOP_LOG_PER_SECOND_MAX;
+	loop->metrics = &server->metrics.sets[number];
+	loop->stop_mail.deliver = on_stop;
+	loop->drain_mail.deliver = on_drain;
+	link_init(&loop->conns);
+	link_init(&loop->touched);
+	link_init(&loop->runnable);
+	link_init(&loop->requests);
+	loop->ev = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV | EVFLAG_NOSIGMASK);
+	loop->snapshot = kv_snapshot_new(server->kv);
+	loop->input = malloc(LOOP_READ_BYTES_MAX);
+	mailbox_init(&loop->mailbox, wake, loop);
+	if (loop->ev)
+		init_watchers(loop, server->options);
+	if (loop->ev == NULL || loop->snapshot == NULL || loop->input == NULL) {
+		loop_fini(loop);
+		return false;
+	}
+	loop->auth_source =
+	    (struct auth_source){ server->domain, loop->snapshot, server->auth_key };
+	return true;
+}
+
+void
+loop_fini(struct loop *loop)
+{
+	request_free_all(loop);
+	mailbox_fini(&loop->mailbox);
+	kv_snapshot_free(loop->snapshot);
+	free(loop->input);
+	if (loop->ev)
+		ev_loop_destroy(loop->ev);
+}

@@ -1,0 +1,97 @@
+/*
+ * loop -- one thread that serves connections.
+ *
+ * It works in turns: wait for events; take what came in; answer; send to each
+ * connection all its answers of the turn at once; let go of the snapshot.  A
+ * connection that has used up its share of a turn is queued for the next one, so a
+ * busy peer cannot keep others waiting.
+ *
+ * Other threads reach a loop only through its mailbox: new connections, finished
+ * writes and passwords, and the commands of a stop.
+ *
+ * Stopping takes two steps.  loop_stop(): nothing new is read or begun; when the
+ * loop has understood, it says so through server_loop_stopped().  loop_drain(): all
+ * answers are there; send them, for LOOP_DRAIN_MS at most, and end.
+ *
+ * Threads.  Everything belongs to the loop's own thread but loop_send(), loop_stop()
+ * and loop_drain().
+ */
+
+#ifndef NET_LOOP_H
+#define NET_LOOP_H
+
+#include <ev.h>
+#include <pthread.h>
+
+#include "server/base/mailbox.h"
+#include "server/base/metric.h"
+#include "server/kv/kv.h"
+#include "server/net/auth.h"
+#include "server/net/deadline.h"
+#include "server/net/gate.h"
+#include "server/net/link.h"
+
+#define LOOP_READ_BYTES_MAX (64u * 1024) /* taken from one connection in a turn */
+#define LOOP_LINGER_MS 1000              /* see conn.h, "The end" */
+#define LOOP_DRAIN_MS 5000               /* to send what is left when stopping */
+#define LOOP_LOG_PER_SECOND_MAX 10u      /* lines of one kind that peers can cause */
+#define LOOP_REQUESTS_KEPT 256u          /* unused ones, for the next to come */
+
+struct server;
+
+/* A message to a loop.  deliver() runs on the loop's thread. */
+struct loop_mail {
+	struct mail mail; /* the mailbox's */
+	void (*deliver)(struct loop_mail *mail);
+};
+
+struct loop {
+	struct server      *server;
+	unsigned            number; /* 0 is the first, on the main thread */
+	pthread_t           thread; /* of the others */
+	struct ev_loop     *ev;
+	struct kv_snapshot *snapshot;
+	struct auth_source  auth_source;
+	struct metric_set  *metrics;
+
+	struct mailbox  mailbox;
+	struct ev_async woken; /* something is in the mailbox */
+
+	struct link conns;    /* all connections */
+	struct link touched;  /* … with something to do at the end of the turn */
+	struct link runnable; /* … with whole messages left from an earlier turn */
+	char       *input;    /* LOOP_READ_BYTES_MAX, for reading into */
+
+	struct deadlines first_frame, frame, output, linger;
+
+	struct link requests; /* unused ones */
+	unsigned    requests_kept;
+
+	struct gate protocol_gate; /* of log lines about peers … */
+	struct gate storage_gate;  /* … and about the disk */
+
+	struct loop_mail stop_mail, drain_mail;
+	struct ev_timer  drain_timer;
+	bool             is_stopping; /* begin nothing any more */
+	bool             is_draining; /* end when the last connection has gone */
+	bool             is_late;     /* LOOP_DRAIN_MS are over */
+};
+
+/* Make LOOP ready to run.  False: out of memory or of what the system gives. */
+bool loop_init(struct loop *loop, struct server *server, unsigned number);
+void loop_fini(struct loop *loop);
+
+/* Run on this thread until the loop has been drained. */
+void loop_run(struct loop *loop);
+
+/* Run on a thread of its own, which loop_join() waits for. */
+bool loop_start(struct loop *loop);
+void loop_join(struct loop *loop);
+
+/* Deliver MAIL on LOOP's thread, soon.  MAIL is the loop's until then. */
+void loop_send(struct loop *loop, struct loop_mail *mail);
+
+void loop_stop(struct loop *loop);
+void loop_drain(struct loop *loop);
+
+#endif
