@@ -263,7 +263,7 @@ static int             answers;
 
 struct put {
 	struct write_op op;
-	char            key[8];
+	char            key[16];
 	int             runs;
 };
 
