@@ -87,6 +87,8 @@ void                kv_snapshot_free(struct kv_snapshot *snapshot);
 /*
  * Begin a view at the newest commit that is published.  Cheap when nothing was
  * committed since the last call.  Slices of earlier views may end here.
+ *
+ * A thread holds one view at a time: the writer may be waiting for it.
  */
 void kv_read(struct kv_snapshot *snapshot, struct kv_txn *txn);
 
@@ -107,6 +109,9 @@ enum status kv_batch_begin(struct kv *kv, struct kv_batch **out);
 
 /* Begin a view of BATCH for one operation in it. */
 void kv_write(struct kv_batch *batch, struct kv_txn *txn);
+
+/* Bytes that were put in BATCH so far: what it is going to cost, roughly. */
+uint64_t kv_batch_bytes(const struct kv_batch *batch);
 
 /*
  * End BATCH, keeping it, on disk, before this returns.

@@ -3,10 +3,12 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+#include "server/base/clock.h"
 #include "server/kv/lmdb_env.h"
 
 #define CHECKSUM_BYTES 8u
 #define RESERVE_PERCENT 10u /* of the file, kept for deletes */
+#define READERS_CHECK_MS 60000
 
 /* ---- values with their checksums ---- */
 
@@ -186,6 +188,19 @@ kv_snapshot_release(struct kv_snapshot *snapshot)
 
 /* ---- batches ---- */
 
+/* A tool that was killed while it looked would keep dead pages from reuse for ever. */
+static void
+check_readers(struct kv *kv)
+{
+	int64_t now = clock_mono_ms();
+	int     dead;
+
+	if (now - kv->readers_checked_ms < READERS_CHECK_MS)
+		return;
+	kv->readers_checked_ms = now;
+	mdb_reader_check(kv->env, &dead);
+}
+
 enum status
 kv_batch_begin(struct kv *kv, struct kv_batch **out)
 {
@@ -196,6 +211,7 @@ kv_batch_begin(struct kv *kv, struct kv_batch **out)
 	*out = NULL;
 	if (kv->condition != LMDB_SOUND && lmdb_overcome(kv) != STATUS_OK)
 		return STATUS_STORAGE_FAILED;
+	check_readers(kv);
 	*batch = (struct kv_batch){ .kv = kv };
 	if ((rc = mdb_txn_begin(kv->env, NULL, 0, &batch->mdb[0])) != 0) {
 		if (rc == MDB_PANIC)
@@ -203,6 +219,7 @@ kv_batch_begin(struct kv *kv, struct kv_batch **out)
 		return rc == ENOMEM ? STATUS_NO_MEMORY : STATUS_STORAGE_FAILED;
 	}
 	batch->bytes_used = lmdb_bytes_used(kv, batch->mdb[0]);
+	batch->bytes_begun = batch->bytes_used;
 	kv->batch_is_open = true;
 	*out = batch;
 	return STATUS_OK;
@@ -217,6 +234,12 @@ kv_write(struct kv_batch *batch, struct kv_txn *txn)
 	txn->is_full =
 	    batch->bytes_used >= batch->kv->bytes_max / 100 * (100 - RESERVE_PERCENT);
 	batch->views[0] = txn;
+}
+
+uint64_t
+kv_batch_bytes(const struct kv_batch *batch)
+{
+	return batch->bytes_used - batch->bytes_begun;
 }
 
 void
@@ -236,7 +259,7 @@ kv_batch_commit(struct kv_batch *batch)
 
 	assert(kv->batch_is_open && batch->depth == 0 && batch->scans == 0);
 	if (batch->status == STATUS_OK && batch->wrote &&
-	    (rc = lmdb_count_batch(kv, batch->mdb[0])) != 0)
+	    (rc = lmdb_put_number(kv, batch->mdb[0], META_BATCH, kv->batches + 1)) != 0)
 		batch->status = lmdb_status(rc);
 	if (batch->status != STATUS_OK || !batch->wrote) {
 		kv_batch_abort(batch);

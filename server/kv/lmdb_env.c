@@ -3,20 +3,15 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 #include <xxhash.h>
 
 #include "server/kv/key.h"
 #include "server/kv/lmdb_env.h"
 
-#define READERS_SPARE 16u             /* for tools that look while we run */
-#define DISK_FULL_BYTES (1024 * 1024) /* less than this free is a full disk */
+#define READERS_SPARE 16u /* for tools that look while we run */
 
-/* Keys of KV_META. */
-#define META_FORMAT SLICE("format")
-#define META_BATCH SLICE("batch") /* how many were committed, ever */
-#define META_PROBE SLICE("probe") /* what a probe commit changes */
+#define CREATION_BYTES_MAX ((size_t)1 << 20) /* of the empty file, amply */
 
 enum status
 lmdb_status(int rc)
@@ -49,8 +44,8 @@ get_number(struct kv *kv, MDB_txn *mdb, struct slice name, uint64_t *number)
 	return key_take_u64(&value, number) ? 0 : LMDB_DAMAGED;
 }
 
-static int
-put_number(struct kv *kv, MDB_txn *mdb, struct slice name, uint64_t number)
+int
+lmdb_put_number(struct kv *kv, MDB_txn *mdb, struct slice name, uint64_t number)
 {
 	struct key value;
 
@@ -59,17 +54,12 @@ put_number(struct kv *kv, MDB_txn *mdb, struct slice name, uint64_t number)
 	return lmdb_put(kv, mdb, KV_META, name, key_slice(&value));
 }
 
-int
-lmdb_count_batch(struct kv *kv, MDB_txn *mdb)
-{
-	return put_number(kv, mdb, META_BATCH, kv->batches + 1);
-}
-
 /* ---- the environment ---- */
 
 /* An environment of PATH, or LMDB's code. */
 static int
-env_open(MDB_env **out, const struct kv *kv, const char *path, unsigned flags)
+env_open(MDB_env **out, const struct kv *kv, const char *path, size_t bytes_max,
+    unsigned flags)
 {
 	MDB_env *env;
 	int      rc;
@@ -77,7 +67,7 @@ env_open(MDB_env **out, const struct kv *kv, const char *path, unsigned flags)
 	*out = NULL;
 	if ((rc = mdb_env_create(&env)) != 0)
 		return rc;
-	if ((rc = mdb_env_set_mapsize(env, kv->bytes_max)) != 0 ||
+	if ((rc = mdb_env_set_mapsize(env, bytes_max)) != 0 ||
 	    (rc = mdb_env_set_maxdbs(env, KV_TABLE_COUNT)) != 0 ||
 	    (rc = mdb_env_set_maxreaders(env, kv->snapshots_max + READERS_SPARE)) !=
 		0 ||
@@ -156,8 +146,8 @@ fill_new(struct kv *kv, MDB_env *env)
 	if ((rc = mdb_txn_begin(env, NULL, 0, &mdb)) != 0)
 		return rc;
 	if ((rc = open_tables(kv, mdb, MDB_CREATE)) != 0 ||
-	    (rc = put_number(kv, mdb, META_FORMAT, KV_FORMAT)) != 0 ||
-	    (rc = put_number(kv, mdb, META_BATCH, 0)) != 0) {
+	    (rc = lmdb_put_number(kv, mdb, META_FORMAT, KV_FORMAT)) != 0 ||
+	    (rc = lmdb_put_number(kv, mdb, META_BATCH, 0)) != 0) {
 		mdb_txn_abort(mdb);
 		return rc;
 	}
@@ -194,7 +184,7 @@ create(struct kv *kv)
 	if (asprintf(&path, "%s/" LMDB_FILE_NEW, kv->path) < 0)
 		return ENOMEM;
 	/* NOLOCK: nobody else can be here, and no lock file must be left. */
-	rc = env_open(&env, kv, path, MDB_NOSUBDIR | MDB_NOLOCK);
+	rc = env_open(&env, kv, path, CREATION_BYTES_MAX, MDB_NOSUBDIR | MDB_NOLOCK);
 	free(path);
 	if (rc == 0) {
 		rc = fill_new(kv, env);
@@ -209,25 +199,52 @@ create(struct kv *kv)
 
 /* ---- opening ---- */
 
-/* Open the environment of the file that is there. */
-static enum status
-open_existing(struct kv *kv, char *why, size_t why_size)
+/* What a person can do about RC. */
+static const char *
+advice(int rc)
 {
-	uint64_t format;
+	switch (rc) {
+	case ENOMEM:
+		return "; lower the size it may grow to, or raise the limit of address "
+		       "space";
+	case EACCES: return "; give what is in it to the user who runs this";
+	default: return "";
+	}
+}
+
+/*
+ * Where the bound was lowered below the size that the file has, LMDB could not
+ * even delete, since a delete takes new pages first.  So leave it some.
+ */
+static int
+leave_headroom(struct kv *kv)
+{
+	MDB_envinfo info;
+	size_t      bytes;
+
+	mdb_env_info(kv->env, &info);
+	bytes = (info.me_last_pgno + 1) * LMDB_PAGE_BYTES;
+	if (bytes < kv->bytes_max)
+		return 0;
+	return mdb_env_set_mapsize(kv->env, bytes + bytes / 8);
+}
+
+enum status
+lmdb_open_existing(struct kv *kv, char *why, size_t why_size)
+{
+	uint64_t format = 0;
 	int      rc, dead;
 
-	rc = env_open(
-	    &kv->env, kv, kv->path, kv->read_only ? MDB_RDONLY | MDB_NOLOCK : 0);
+	rc = env_open(&kv->env, kv, kv->path, kv->bytes_max,
+	    kv->read_only ? MDB_RDONLY | MDB_NOLOCK : 0);
 	if (rc != 0) {
-		snprintf(why, why_size, "cannot open " LMDB_FILE ": %s%s",
-		    mdb_strerror(rc),
-		    rc == ENOMEM ? "; lower the size it may grow to, or raise the "
-				   "limit of address space"
-				 : "");
+		snprintf(why, why_size, "cannot open the database in %s: %s%s",
+		    kv->path, mdb_strerror(rc), advice(rc));
 		return lmdb_status(rc);
 	}
 	mdb_reader_check(kv->env, &dead);
-	rc = load(kv, &format);
+	if ((rc = leave_headroom(kv)) == 0)
+		rc = load(kv, &format);
 	if (rc == 0 && format == KV_FORMAT)
 		return STATUS_OK;
 	if (rc != 0)
@@ -268,7 +285,7 @@ open_or_create(struct kv *kv, char *why, size_t why_size)
 		    kv->path, mdb_strerror(rc));
 		return lmdb_status(rc);
 	}
-	return open_existing(kv, why, why_size);
+	return lmdb_open_existing(kv, why, why_size);
 }
 
 /* The lock of KV.  Writers first: a loop is back in a moment, and never nests. */
@@ -380,128 +397,4 @@ void
 lmdb_publish(struct kv *kv)
 {
 	atomic_fetch_add(&kv->sequence, 1);
-}
-
-/* ---- failures of the disk ---- */
-
-/* Close the environment and what is open in it, with the lock held. */
-static void
-close_env(struct kv *kv)
-{
-	unsigned i;
-
-	pthread_mutex_lock(&kv->snapshots_mutex);
-	for (i = 0; i < kv->snapshots_max; i++)
-		if (kv->snapshots[i] != NULL && kv->snapshots[i]->mdb != NULL) {
-			mdb_txn_abort(kv->snapshots[i]->mdb);
-			kv->snapshots[i]->mdb = NULL;
-		}
-	pthread_mutex_unlock(&kv->snapshots_mutex);
-	if (kv->env != NULL)
-		mdb_env_close(kv->env);
-	kv->env = NULL;
-}
-
-/* Open the environment anew, with the lock held. */
-static enum status
-reopen(struct kv *kv)
-{
-	enum status status;
-	char        why[512];
-	bool        exists;
-
-	kv->condition = LMDB_LOST;
-	close_env(kv);
-	status = lmdb_file_check(kv->dir, &exists, why, sizeof(why));
-	if (status == STATUS_OK && !exists)
-		status = STATUS_STORAGE_FAILED;
-	if (status == STATUS_OK)
-		status = open_existing(kv, why, sizeof(why));
-	if (status == STATUS_OK) {
-		kv->condition = LMDB_SUSPECT;
-		lmdb_publish(kv);
-	}
-	return status;
-}
-
-/* Commit something that nobody needs: it shows whether the disk takes it. */
-static int
-probe(struct kv *kv)
-{
-	MDB_txn *mdb;
-	int      rc;
-
-	if ((rc = mdb_txn_begin(kv->env, NULL, 0, &mdb)) != 0)
-		return rc;
-	if ((rc = put_number(kv, mdb, META_PROBE, ++kv->probes)) != 0) {
-		mdb_txn_abort(mdb);
-		return rc;
-	}
-	return mdb_txn_commit(mdb);
-}
-
-/* Whether LMDB refuses everything, until reopened. */
-static bool
-is_lost(struct kv *kv)
-{
-	MDB_txn *mdb;
-	int      rc;
-
-	if ((rc = mdb_txn_begin(kv->env, NULL, 0, &mdb)) == 0)
-		mdb_txn_abort(mdb);
-	return rc == MDB_PANIC;
-}
-
-enum status
-lmdb_overcome(struct kv *kv)
-{
-	enum status status = STATUS_OK;
-
-	/* No view begins before the probe says that what it would show is there. */
-	pthread_rwlock_wrlock(&kv->lock);
-	if (kv->condition == LMDB_LOST)
-		status = reopen(kv);
-	if (status == STATUS_OK) {
-		status = lmdb_status(probe(kv));
-		if (status == STATUS_OK)
-			kv->condition = LMDB_SOUND;
-		else if (is_lost(kv))
-			reopen(kv); /* a disk that cannot be written can be read */
-	}
-	pthread_rwlock_unlock(&kv->lock);
-	return status;
-}
-
-static bool
-disk_is_full(const struct kv *kv)
-{
-	struct statvfs st;
-
-	return fstatvfs(kv->dir, &st) == 0 &&
-	       (uint64_t)st.f_bavail * st.f_frsize < DISK_FULL_BYTES;
-}
-
-enum status
-lmdb_commit_failed(struct kv *kv, int rc)
-{
-	enum status status = lmdb_status(rc);
-	uint64_t    number = kv->batches + 1;
-
-	if (is_lost(kv)) {
-		/*
-		 * The meta page that makes the batch count is on the disk, or not.
-		 * Read it again; and since what was read may be the kernel's copy
-		 * alone, believe it once a newer commit stands upon it.
-		 */
-		kv->condition = LMDB_LOST;
-		if (lmdb_overcome(kv) != STATUS_OK)
-			return STATUS_UNKNOWN;
-		return kv->batches == number ? STATUS_OK : STATUS_STORAGE_FAILED;
-	}
-	/* LMDB says EIO for a write cut short, as the last room on a disk does. */
-	if (status == STATUS_STORAGE_FAILED && disk_is_full(kv))
-		status = STATUS_STORAGE_FULL;
-	if (status == STATUS_STORAGE_FAILED)
-		kv->condition = LMDB_SUSPECT;
-	return status;
 }

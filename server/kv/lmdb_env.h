@@ -1,10 +1,11 @@
 /*
  * lmdb_env -- what the files of the LMDB engine share.  Nobody else includes it.
  *
- *   lmdb.c       snapshots, batches, views and scans: the body of kv.h
- *   lmdb_env.c   opens the environment, and overcomes failures of the disk
- *   lmdb_file.c  checks the directory and the file before LMDB maps them
- *   lmdb_free.c  counts free pages without LMDB, for that check
+ *   lmdb.c          snapshots, batches, views and scans: the body of kv.h
+ *   lmdb_env.c      creates and opens the environment
+ *   lmdb_failure.c  finds out what a failed commit came to, and overcomes it
+ *   lmdb_file.c     checks the directory and the file before LMDB maps them
+ *   lmdb_free.c     counts free pages without LMDB, for that check
  *
  * Threads.  A snapshot that holds a view holds LOCK shared.  The writer takes it
  * exclusively to replace the environment, which LMDB demands after a failure to
@@ -40,7 +41,8 @@ struct kv_batch {
 	unsigned       scans;  /* begun and not ended */
 	enum status    status; /* the failure after which LMDB refuses the batch */
 	bool           wrote;
-	uint64_t       bytes_used;
+	uint64_t       bytes_begun; /* in use when it began */
+	uint64_t       bytes_used;  /* and what was put since */
 };
 
 /* How far the disk is to be trusted. */
@@ -74,6 +76,7 @@ struct kv {
 	uint64_t            probes;
 	struct kv_batch     batch;
 	bool                batch_is_open;
+	int64_t             readers_checked_ms;
 };
 
 /* ---- lmdb_file.c ---- */
@@ -107,20 +110,28 @@ uint64_t lmdb_free_beyond(int fd, uint64_t pages, uint64_t root);
 /* Our status for LMDB's RC. */
 enum status lmdb_status(int rc);
 
+/* Open the file that is there; it has been checked. */
+enum status lmdb_open_existing(struct kv *kv, char *why, size_t why_size);
+
+/* Make what was committed visible to snapshots. */
+void lmdb_publish(struct kv *kv);
+
+/* Numbers in KV_META. */
+#define META_FORMAT SLICE("format")
+#define META_BATCH SLICE("batch") /* how many were committed, ever */
+#define META_PROBE SLICE("probe") /* what a probe commit changes */
+int lmdb_put_number(struct kv *kv, MDB_txn *mdb, struct slice name, uint64_t number);
+
+/* Bytes in pages that are in use, as MDB sees the file. */
+uint64_t lmdb_bytes_used(struct kv *kv, MDB_txn *mdb);
+
+/* ---- lmdb_failure.c ---- */
+
 /* What the commit of a batch that failed with RC came to. */
 enum status lmdb_commit_failed(struct kv *kv, int rc);
 
 /* Trust the disk again, if it deserves it. */
 enum status lmdb_overcome(struct kv *kv);
-
-/* Make what was committed visible to snapshots. */
-void lmdb_publish(struct kv *kv);
-
-/* Count the batch in MDB as done, in KV_META. */
-int lmdb_count_batch(struct kv *kv, MDB_txn *mdb);
-
-/* Bytes in pages that are in use, as MDB sees the file. */
-uint64_t lmdb_bytes_used(struct kv *kv, MDB_txn *mdb);
 
 /* ---- lmdb.c: values with their checksums ---- */
 

@@ -96,56 +96,79 @@ commit(struct writer *writer, struct kv_batch *batch, size_t count)
 }
 
 /*
- * Apply OPS in one batch and commit it.  False when that must be tried again with
- * fewer of them; otherwise they have been answered.
+ * Apply the first of OPS.  How many: all, or as many as put enough for one commit,
+ * or those before the one that failed after it had written.
  */
-static bool
+static size_t
+apply_some(struct write_op **ops, size_t count, struct kv_batch *batch, bool *failed)
+{
+	size_t i = 0;
+
+	*failed = false;
+	while (i < count && kv_batch_bytes(batch) < WRITER_BATCH_BYTES_MAX) {
+		if (!apply(ops[i], batch)) {
+			*failed = true;
+			break;
+		}
+		i++;
+	}
+	return i;
+}
+
+/*
+ * Apply the first of OPS in one batch and commit it.  How many have been answered;
+ * 0 when that must be tried again with fewer of them.
+ */
+static size_t
 attempt(struct writer *writer, struct write_op **ops, size_t count)
 {
 	struct kv_batch *batch;
 	enum status      status;
-	size_t           i;
+	size_t           applied;
+	bool             failed;
 
 	if ((status = kv_batch_begin(writer->kv, &batch)) != STATUS_OK) {
 		count_commit(writer, count, status);
 		answer(ops, count, status);
-		return true;
+		return count;
 	}
-	for (i = 0; i < count && apply(ops[i], batch); i++)
-		;
-	if (i < count) {
+	applied = apply_some(ops, count, batch, &failed);
+	if (failed) {
 		kv_batch_abort(batch);
 		if (count > 1)
-			return false;
-		answer(ops, count, STATUS_OK);
-		return true;
+			return 0;
+		answer(ops, count, STATUS_OK); /* that is, with what apply() said */
+		return count;
 	}
 #ifdef FAULT_ANSWER_BEFORE_COMMIT
 	/* A liar, for the durability tests to catch. */
-	answer(ops, count, STATUS_OK);
+	answer(ops, applied, STATUS_OK);
 	nanosleep(&(struct timespec){ .tv_nsec = 20 * 1000 * 1000 }, NULL);
-	commit(writer, batch, count);
-	return true;
+	commit(writer, batch, applied);
+	return applied;
 #endif
-	status = commit(writer, batch, count);
+	status = commit(writer, batch, applied);
 	/* What may be there already must not be applied again. */
 	if (status != STATUS_OK && status != STATUS_UNKNOWN && count > 1)
-		return false;
-	answer(ops, count, status);
-	return true;
+		return 0;
+	answer(ops, applied, status);
+	return applied;
 }
 
 /* Bring OPS to an end, in one batch or, if need be, in ever smaller ones. */
 static void
 settle(struct writer *writer, struct write_op **ops, size_t count)
 {
-	size_t half = count / 2;
+	size_t done, half;
 
-	if (attempt(writer, ops, count))
-		return;
-	count_split(writer);
-	settle(writer, ops, half);
-	settle(writer, ops + half, count - half);
+	for (; count > 0; ops += done, count -= done) {
+		if ((done = attempt(writer, ops, count)) > 0)
+			continue;
+		count_split(writer);
+		half = count / 2;
+		settle(writer, ops, half);
+		done = half;
+	}
 }
 
 /* ---- the thread ---- */

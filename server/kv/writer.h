@@ -29,6 +29,8 @@
 
 #define WRITER_WAITING_MAX 16384u /* operations queued; more are refused */
 #define WRITER_BATCH_MAX 1024u    /* operations in one commit */
+#define WRITER_BATCH_BYTES_MAX (8u * 1024 * 1024) /* put in one commit, +1 operation \
+						   */
 
 struct writer;
 
@@ -60,7 +62,7 @@ struct writer_counts {
  * disk (or may be: UNKNOWN), before its operations are answered.
  */
 enum status writer_start(struct writer **out, struct kv *kv,
-    void (*committed)(void *context), void *context);
+    void (*committed)(void *context), void              *context);
 
 /* Hand OP over.  False when WRITER_WAITING_MAX wait already: OP stays the caller's. */
 bool writer_push(struct writer *writer, struct write_op *op);

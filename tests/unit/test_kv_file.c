@@ -273,6 +273,34 @@ what_is_not_a_file_is_refused(void **state)
 }
 
 static void
+more_room_than_can_be_mapped_is_refused(void **state)
+{
+	struct kv_fixture *f = *state;
+
+	must_close(f);
+	f->bytes_max = (size_t)1 << 56;
+	must_refuse(f, STATUS_NO_MEMORY, "lower the size");
+}
+
+static void
+a_lock_file_of_garbage_is_made_again(void **state)
+{
+	struct kv_fixture *f = *state;
+	int                fd;
+
+	must_close(f);
+	fd = open(path_in(f, "lock.mdb"), O_WRONLY | O_TRUNC);
+	assert_int_equal(write(fd, "garbage", 7), 7);
+	close(fd);
+	must_open(f);
+	must_put(f, KV_CUSTOMER, "ada", "lovelace");
+	must_close(f);
+	assert_int_equal(unlink(path_in(f, "lock.mdb")), 0);
+	assert_int_equal(mkdir(path_in(f, "lock.mdb"), 0700), 0);
+	must_refuse(f, STATUS_STORAGE_FAILED, "cannot open the database");
+}
+
+static void
 a_file_that_is_cut_off_is_refused(void **state)
 {
 	struct kv_fixture *f = *state;
@@ -541,6 +569,104 @@ the_last_tenth_is_kept_for_deletes(void **state)
 	assert_int_equal(put_one(f, 0, false), STATUS_OK);
 }
 
+static void
+a_lowered_bound_still_permits_deletes(void **state)
+{
+	struct kv_fixture *f = *state;
+	char               key[16];
+	int                i;
+
+	for (i = 0; i < 200; i++)
+		assert_int_equal(put_one(f, i, false), STATUS_OK);
+	must_close(f);
+	f->bytes_max = 1 << 20;
+	must_open(f);
+	assert_int_equal(put_one(f, 200, false), STATUS_STORAGE_FULL);
+	for (i = 0; i < 150; i++) {
+		snprintf(key, sizeof(key), "%d", i);
+		must_del(f, KV_CUSTOMER, key);
+	}
+	assert_int_equal(put_one(f, 200, false), STATUS_OK);
+}
+
+/* More than a database of 1 MiB can hold. */
+static struct slice
+too_much(void)
+{
+	static char bytes[2 << 20];
+
+	return slice_of(bytes, sizeof(bytes));
+}
+
+static void
+a_put_that_the_engine_refuses_ends_its_batch(void **state)
+{
+	struct kv_fixture *f = *state;
+	struct kv_batch   *batch;
+	struct kv_txn      txn;
+
+	must_close(f);
+	f->bytes_max = 1 << 20;
+	must_open(f);
+	assert_int_equal(kv_batch_begin(f->kv, &batch), STATUS_OK);
+	kv_write(batch, &txn);
+	kv_put(&txn, KV_CUSTOMER, SLICE("ada"), SLICE("lovelace"));
+	kv_write(batch, &txn);
+	kv_put(&txn, KV_CUSTOMER, SLICE("eve"), too_much());
+	assert_int_equal(txn.status, STATUS_STORAGE_FULL);
+	assert_true(txn.wrote);
+	kv_write(batch, &txn);
+	assert_int_equal(txn.status, STATUS_STORAGE_FULL);
+	assert_int_equal(kv_batch_commit(batch), STATUS_STORAGE_FULL);
+	assert_null(look_up(f, KV_CUSTOMER, "ada"));
+	must_put(f, KV_CUSTOMER, "ada", "lovelace");
+}
+
+static void
+a_nested_part_that_the_engine_refuses_can_be_dropped(void **state)
+{
+	struct kv_fixture *f = *state;
+	struct kv_batch   *batch;
+	struct kv_txn      txn, part;
+
+	must_close(f);
+	f->bytes_max = 1 << 20;
+	must_open(f);
+	assert_int_equal(kv_batch_begin(f->kv, &batch), STATUS_OK);
+	kv_write(batch, &txn);
+	kv_put(&txn, KV_CUSTOMER, SLICE("ada"), SLICE("lovelace"));
+	kv_nest(&txn, &part);
+	kv_put(&part, KV_CUSTOMER, SLICE("eve"), too_much());
+	assert_int_equal(part.status, STATUS_STORAGE_FULL);
+	kv_nest_drop(&txn, &part);
+	kv_put(&txn, KV_CUSTOMER, SLICE("bob"), SLICE("builder"));
+	assert_int_equal(txn.status, STATUS_OK);
+	assert_int_equal(kv_batch_commit(batch), STATUS_OK);
+	assert_string_equal(look_up(f, KV_CUSTOMER, "ada"), "lovelace");
+	assert_string_equal(look_up(f, KV_CUSTOMER, "bob"), "builder");
+	assert_null(look_up(f, KV_CUSTOMER, "eve"));
+}
+
+static void
+to_keep_a_nested_part_that_failed_fails_its_parent(void **state)
+{
+	struct kv_fixture *f = *state;
+	struct kv_batch   *batch;
+	struct kv_txn      txn, part;
+
+	must_close(f);
+	f->bytes_max = 1 << 20;
+	must_open(f);
+	assert_int_equal(kv_batch_begin(f->kv, &batch), STATUS_OK);
+	kv_write(batch, &txn);
+	kv_nest(&txn, &part);
+	kv_put(&part, KV_CUSTOMER, SLICE("eve"), too_much());
+	kv_nest_keep(&txn, &part);
+	assert_int_equal(txn.status, STATUS_STORAGE_FULL);
+	assert_false(txn.wrote); /* the others of the batch need not suffer */
+	kv_batch_abort(batch);
+}
+
 int
 main(void)
 {
@@ -557,6 +683,8 @@ main(void)
 		TEST(a_directory_of_another_user_is_refused),
 		TEST(what_is_not_a_directory_is_refused),
 		TEST(what_is_not_a_file_is_refused),
+		TEST(more_room_than_can_be_mapped_is_refused),
+		TEST(a_lock_file_of_garbage_is_made_again),
 		TEST(a_file_that_is_cut_off_is_refused),
 		TEST(a_file_that_lacks_only_free_pages_is_opened),
 		TEST(a_damaged_head_is_refused),
@@ -566,6 +694,10 @@ main(void)
 		TEST(what_is_made_is_closed_to_others),
 		TEST(a_read_only_look_changes_nothing),
 		TEST(the_last_tenth_is_kept_for_deletes),
+		TEST(a_lowered_bound_still_permits_deletes),
+		TEST(a_put_that_the_engine_refuses_ends_its_batch),
+		TEST(a_nested_part_that_the_engine_refuses_can_be_dropped),
+		TEST(to_keep_a_nested_part_that_failed_fails_its_parent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

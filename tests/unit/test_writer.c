@@ -19,10 +19,11 @@ struct task {
 	char            key[16];
 	enum {
 		PUT,
-		REFUSE,         /* without having written */
-		FAIL,           /* after having written */
-		WAIT,           /* at the door, then put */
-		PUT_WHEN_ABSENT /* refused if its key is there */
+		REFUSE,          /* without having written */
+		FAIL,            /* after having written */
+		WAIT,            /* at the door, then put */
+		PUT_WHEN_ABSENT, /* refused if its key is there */
+		PUT_LARGE        /* half of what a batch may put */
 	} what;
 	int runs;
 	int answers;
@@ -81,6 +82,8 @@ answers_wait(int count)
 	pthread_mutex_unlock(&door.mutex);
 }
 
+static char large[WRITER_BATCH_BYTES_MAX / 2];
+
 static enum status
 task_apply(struct write_op *op, struct kv_txn *txn)
 {
@@ -93,6 +96,9 @@ task_apply(struct write_op *op, struct kv_txn *txn)
 	if (task->what == PUT_WHEN_ABSENT &&
 	    kv_get(txn, KV_CUSTOMER, slice_text(task->key), &value))
 		return STATUS_INVALID;
+	if (task->what == PUT_LARGE)
+		kv_put(txn, KV_CHANGE, slice_text(task->key),
+		    slice_of(large, sizeof(large)));
 	kv_put(txn, KV_CUSTOMER, slice_text(task->key), slice_text(task->key));
 	if (task->what == WAIT)
 		door_wait();
@@ -204,6 +210,31 @@ a_batch_is_bounded(void **state)
 	writer_count(writer, &counts);
 	assert_int_equal(counts.batch_max, WRITER_BATCH_MAX);
 	assert_int_equal(counts.commits, 3);
+	writer_stop(writer);
+}
+
+static void
+a_batch_is_bounded_in_bytes(void **state)
+{
+	struct kv_fixture   *f = *state;
+	struct writer       *writer = must_start(f);
+	struct task          first, tasks[5];
+	struct writer_counts counts;
+	int                  i;
+
+	must_hold(writer, &first);
+	for (i = 0; i < 5; i++) {
+		tasks[i] = task_of(PUT_LARGE, i);
+		assert_true(writer_push(writer, &tasks[i].op));
+	}
+	door_open();
+	answers_wait(6);
+	writer_count(writer, &counts);
+	assert_int_equal(counts.batch_max, 2);
+	assert_int_equal(counts.commits, 4);
+	assert_int_equal(counts.splits, 0);
+	for (i = 0; i < 5; i++)
+		assert_int_equal(tasks[i].op.status, STATUS_OK);
 	writer_stop(writer);
 }
 
@@ -441,6 +472,7 @@ main(void)
 		TEST(what_is_answered_ok_is_there),
 		TEST(a_batch_gathers_while_another_is_under_way),
 		TEST(a_batch_is_bounded),
+		TEST(a_batch_is_bounded_in_bytes),
 		TEST(a_refusal_harms_nobody_and_splits_nothing),
 		TEST(a_poison_operation_in_a_batch_of_256_fails_alone),
 		TEST(stopping_ends_the_batch_and_answers_the_rest),
