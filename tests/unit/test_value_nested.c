@@ -133,7 +133,7 @@ static void
 the_keys_of_metadata_keep_their_bounds(void **state)
 {
 	struct value_fixture *f = *state;
-	char                  key[8];
+	char                  key[16];
 
 	put_keys(input(f), SLICE("twice"), 2);
 	expect_at(f, metadata(), "twice", RULE_DUPLICATE);
