@@ -232,6 +232,8 @@ def start_server(arguments, programs, socket_folder):
          "--unix", unix_path], os.path.join(arguments.data, "customerd.log"))
     if sample_state(arguments.data) == PENDING:
         done = subprocess.run([os.path.join(ROOT, "tools", "sample-data"), unix_path])
+        if server.process.poll() is not None:
+            raise server.has_ended()
         if done.returncode != 0:
             raise Failure("the sample data could not be loaded; remove %s to begin anew"
                           % arguments.data)
@@ -254,9 +256,11 @@ def main():
     arguments = parse_arguments()
     programs = Programs()
     for number in SIGNALS:
-        signal.signal(number, on_signal)
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:   # nohup
+            signal.signal(number, on_signal)
     try:
         build()
+        os.umask(0o077)
         must_be_free(arguments.listen, "--listen")
         with tempfile.TemporaryDirectory(prefix="customerd-run-") as socket_folder:
             try:
