@@ -6,9 +6,9 @@
 _Static_assert(PASSWORD_HASH_BYTES == crypto_pwhash_STRBYTES, "as libsodium has it");
 
 /* Of random bytes that were thrown away, made with the parameters of password.h. */
-static const char DECOY[] =
-    "$argon2id$v=19$m=19456,t=2,p=1$Btr/"
-    "mHIMUSSoQMYi7NY3dw$EOPX8RnXv3HjM5L99YUWmb8lWpi2+5vms/dYnysU/wo";
+static const char DECOY[] = "$argon2id$v=19$m=19456,t=2,p=1"
+			    "$Btr/mHIMUSSoQMYi7NY3dw"
+			    "$EOPX8RnXv3HjM5L99YUWmb8lWpi2+5vms/dYnysU/wo";
 
 _Static_assert(sizeof(DECOY) <= PASSWORD_HASH_BYTES, "a hash like any other");
 

@@ -24,11 +24,12 @@ is_ip_or_empty(struct slice text)
 }
 
 static const struct text_kind {
-	size_t (*length)(
-	    struct slice text); /* what the bounds count; NULL: see has_form */
+	/* What the bounds count; NULL: the form has but one length. */
+	size_t (*length)(struct slice text);
 	bool is_multiline;
-	bool (*has_form)(struct slice text); /* NULL: any will do */
-	enum rule broken;                    /* otherwise */
+	/* NULL: any will do.  What is not formed so breaks the rule behind it. */
+	bool (*has_form)(struct slice text);
+	enum rule broken;
 } text_kinds[FIELD_KIND_COUNT] = {
 	// clang-format off
 	[FIELD_LINE]     = { text_length,     false, NULL,             0 },

@@ -5,7 +5,8 @@
  * Everything is checked and everything wrong is noted, also inside nested values.
  * What passes is appended to OUT in canonical form: integers in their shortest
  * encoding, nested maps with their keys in the order of the shape, nil inside nested
- * maps left out, tags in lower case, each tag once.
+ * maps left out, tags in lower case.  Lists of tags, words, languages and integers are
+ * sets: what comes again is dropped, after the items have been counted as sent.
  *
  * Pure; any thread.  Memory failures show in OUT.
  */
