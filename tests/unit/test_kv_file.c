@@ -569,6 +569,26 @@ the_last_tenth_is_kept_for_deletes(void **state)
 	assert_int_equal(put_one(f, 0, false), STATUS_OK);
 }
 
+/* Put 6,000 small values at once, so that there are hardly any free pages. */
+static void
+fill_at_once(struct kv_fixture *f)
+{
+	static char      value[200];
+	struct kv_batch *batch;
+	struct kv_txn    txn;
+	char             key[16];
+	int              i;
+
+	assert_int_equal(kv_batch_begin(f->kv, &batch), STATUS_OK);
+	for (i = 0; i < 6000; i++) {
+		kv_write(batch, &txn);
+		snprintf(key, sizeof(key), "%d", i);
+		kv_put(
+		    &txn, KV_CUSTOMER, slice_text(key), slice_of(value, sizeof(value)));
+	}
+	assert_int_equal(kv_batch_commit(batch), STATUS_OK);
+}
+
 static void
 a_lowered_bound_still_permits_deletes(void **state)
 {
@@ -576,17 +596,16 @@ a_lowered_bound_still_permits_deletes(void **state)
 	char               key[16];
 	int                i;
 
-	for (i = 0; i < 200; i++)
-		assert_int_equal(put_one(f, i, false), STATUS_OK);
+	fill_at_once(f);
 	must_close(f);
 	f->bytes_max = 1 << 20;
 	must_open(f);
-	assert_int_equal(put_one(f, 200, false), STATUS_STORAGE_FULL);
-	for (i = 0; i < 150; i++) {
+	assert_int_equal(put_one(f, 6000, false), STATUS_STORAGE_FULL);
+	for (i = 0; i < 5500; i++) {
 		snprintf(key, sizeof(key), "%d", i);
 		must_del(f, KV_CUSTOMER, key);
 	}
-	assert_int_equal(put_one(f, 200, false), STATUS_OK);
+	assert_int_equal(put_one(f, 6000, false), STATUS_OK);
 }
 
 /* More than a database of 1 MiB can hold. */

@@ -32,14 +32,16 @@ struct task {
 static struct {
 	pthread_mutex_t mutex;
 	pthread_cond_t  changed;
-	bool            is_waited_at, is_open;
+	bool            is_waited_at;
+	int             permits; /* how many may pass */
 	int             answers;
-} door = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, false, 0 };
+} door = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0, 0 };
 
 static void
 door_reset(void)
 {
-	door.is_waited_at = door.is_open = false;
+	door.is_waited_at = false;
+	door.permits = 0;
 	door.answers = 0;
 }
 
@@ -49,17 +51,19 @@ door_wait(void)
 	pthread_mutex_lock(&door.mutex);
 	door.is_waited_at = true;
 	pthread_cond_broadcast(&door.changed);
-	while (!door.is_open)
+	while (door.permits == 0)
 		pthread_cond_wait(&door.changed, &door.mutex);
+	door.permits--;
+	door.is_waited_at = false;
 	pthread_mutex_unlock(&door.mutex);
 }
 
-/* Wait until an operation waits at the door. */
+/* Wait until an operation waits at the door and has no permit yet. */
 static void
 door_meet(void)
 {
 	pthread_mutex_lock(&door.mutex);
-	while (!door.is_waited_at)
+	while (!door.is_waited_at || door.permits > 0)
 		pthread_cond_wait(&door.changed, &door.mutex);
 	pthread_mutex_unlock(&door.mutex);
 }
@@ -68,7 +72,7 @@ static void
 door_open(void)
 {
 	pthread_mutex_lock(&door.mutex);
-	door.is_open = true;
+	door.permits++;
 	pthread_cond_broadcast(&door.changed);
 	pthread_mutex_unlock(&door.mutex);
 }
@@ -307,26 +311,35 @@ stopping_ends_the_batch_and_answers_the_rest(void **state)
 	static struct task tasks[3000];
 	struct kv_fixture *f = *state;
 	struct writer     *writer = must_start(f);
-	struct task        first;
+	struct task        first, more;
 	pthread_t          stopper;
 	int                i;
 
 	must_hold(writer, &first);
 	for (i = 0; i < 3000; i++) {
-		tasks[i] = task_of(PUT, i);
+		tasks[i] = task_of(i == 0 ? WAIT : PUT, i);
 		assert_true(writer_push(writer, &tasks[i].op));
 	}
+	door_open();
+	door_meet(); /* now some are in a batch, some are next, and some are not taken
+		      */
+	more = task_of(PUT, 3000);
+	assert_true(writer_push(writer, &more.op));
 	assert_int_equal(pthread_create(&stopper, NULL, stop, writer), 0);
 	usleep(20000); /* until the writer has been told */
 	door_open();
 	pthread_join(stopper, NULL);
 	assert_int_equal(first.op.status, STATUS_OK);
 	for (i = 0; i < 3000; i++) {
+		bool begun = i < (int)WRITER_BATCH_MAX;
+
 		assert_int_equal(tasks[i].answers, 1);
-		assert_int_equal(tasks[i].runs, 0);
-		assert_int_equal(tasks[i].op.status, STATUS_SHUTTING_DOWN);
+		assert_int_equal(tasks[i].runs, begun ? 1 : 0);
+		assert_int_equal(
+		    tasks[i].op.status, begun ? STATUS_OK : STATUS_SHUTTING_DOWN);
+		assert_int_equal(look_up(f, KV_CUSTOMER, tasks[i].key) != NULL, begun);
 	}
-	assert_string_equal(look_up(f, KV_CUSTOMER, "100000"), "100000");
+	assert_int_equal(more.op.status, STATUS_SHUTTING_DOWN);
 }
 
 static void
