@@ -180,8 +180,6 @@ core_begin(struct customerd_core *core, const struct customerd_call *requested,
 	struct call          *call;
 	enum customerd_status status;
 
-	if (timeout_ms > INTEGER_MAX)
-		timeout_ms = -1;
 	if (core->doomed)
 		return error_misuse(error, "the handle is being freed");
 	if (core->pending == PENDING_MAX || core->pending_bytes > PENDING_BYTES_MAX) {

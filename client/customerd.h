@@ -172,6 +172,36 @@ CUSTOMERD_API enum customerd_status customerd_find_customer(struct customerd *c,
     struct customerd_error *error);
 
 /* ------------------------------------------------------------------------
+ * A pool: blocking handles for many threads
+ *
+ * The one handle that any number of threads may use at once.  Handles are opened as
+ * they are needed; those that were put back are handed out first.
+ */
+
+struct customerd_pool;
+
+/* At most SIZE handles, opened as OPTIONS say, which are copied.  Nothing is
+ * connected yet.  MISUSE for a SIZE of 0, or NO_MEMORY. */
+CUSTOMERD_API enum customerd_status customerd_pool_new(struct customerd_pool **out,
+    const struct customerd_options *options, unsigned size,
+    struct customerd_error *error);
+
+/* All handles must have been put back. */
+CUSTOMERD_API void customerd_pool_free(struct customerd_pool *pool);
+
+/*
+ * Get a handle, waiting for one for at most TIMEOUT_MS (0: not at all, negative: for
+ * ever), then NOT_SENT with the code TIMEOUT.  Otherwise as customerd_open(), whose
+ * timeout comes on top.
+ */
+CUSTOMERD_API enum customerd_status customerd_pool_get(struct customerd_pool *pool,
+    int64_t timeout_ms, struct customerd **c, struct customerd_error *error);
+
+/* Give C back; NULL does nothing.  A broken connection is made again by its next call.
+ */
+CUSTOMERD_API void customerd_pool_put(struct customerd_pool *pool, struct customerd *c);
+
+/* ------------------------------------------------------------------------
  * Changing a customer, without knowing MessagePack
  *
  * What is not mentioned stays; customerd_update_clear() empties a field.  Errors

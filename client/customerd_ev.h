@@ -17,7 +17,7 @@
 #ifndef CUSTOMERD_EV_H
 #define CUSTOMERD_EV_H
 
-#include <customerd.h>
+#include "customerd.h"
 #include <ev.h>
 #include <poll.h>
 

@@ -7,6 +7,7 @@
 
 #include "client/customerd.h"
 #include "proto/buf.h"
+#include "proto/limits.h"
 #include "proto/slice.h"
 
 #define CONNECT_TIMEOUT_MS_DEFAULT 5000
@@ -16,11 +17,14 @@
 #define ANSWER_BYTES_MAX_DEFAULT (16u * 1024 * 1024)
 #define BUF_BYTES_KEPT (64u * 1024) /* memory that an idle buffer may keep */
 
-/* An option as its header says: 0 for the default, negative for none (-1). */
+/*
+ * A time as the header says: 0 for the default, negative for none (-1), which is also
+ * what nobody will live to see.
+ */
 static inline int64_t
 option_or(int64_t value, int64_t standard)
 {
-	return value == 0 ? standard : value < 0 ? -1 : value;
+	return value == 0 ? standard : value < 0 || value > INTEGER_MAX ? -1 : value;
 }
 
 static inline struct slice
