@@ -59,8 +59,8 @@ def test_controls_and_what_reorders_text_are_refused(c, ada):
     for text in UNCLEAN:
         refused(c, "customer.update", {"id": ada["id"], "set": {
             "company": text, "metadata": {"a": text}, "billing_address": {"city": text}}},
-            "INVALID", {"company": "BAD_TEXT", "metadata.a": "BAD_TEXT",
-                        "billing_address.city": "BAD_TEXT"})
+            "INVALID", {"set.company": "BAD_TEXT", "set.metadata.a": "BAD_TEXT",
+                        "set.billing_address.city": "BAD_TEXT"})
         refusal = refused(c, "customer.update", {"id": ada["id"], "set": {
             "metadata": {text: 1}}}, "INVALID")
         assert list(refusal.errors.values()) == ["BAD_TEXT"]
@@ -88,7 +88,7 @@ GOOD_EMAILS = ["x" * 64 + "@example.com", "a+b@example.com", "o'hara@example.com
 @pytest.mark.parametrize("email", BAD_EMAILS)
 def test_what_is_no_email_is_refused(c, ada, email):
     refusal = refused(c, "customer.update", {"id": ada["id"], "set": {"email": email}}, "INVALID")
-    assert list(refusal.errors) == ["email"]
+    assert list(refusal.errors) == ["set.email"]
 
 
 @pytest.mark.parametrize("email", GOOD_EMAILS)
@@ -104,7 +104,7 @@ def test_an_email_has_at_most_254_bytes(c, ada):
         return "x" * (size - len(domain) - 1) + "@" + domain
     assert must_update(c, ada, email=email(251))["email"] == email(251)
     refused(c, "customer.update", {"id": ada["id"], "set": {"email": email(251) + "m" * 4}},
-            "INVALID", {"email": "TOO_LONG"})
+            "INVALID", {"set.email": "TOO_LONG"})
 
 
 @pytest.mark.parametrize("one, other", [
@@ -112,7 +112,7 @@ def test_an_email_has_at_most_254_bytes(c, ada):
     ("strasse@example.com", "STRASSE@example.com"), ("Ä@example.com", "ä@example.com")])
 def test_emails_that_look_alike_are_one(c, ada, one, other):
     must_create(c, email=one)
-    refused(c, "customer.create", {"set": {"email": other}}, "INVALID", {"email": "TAKEN"})
+    refused(c, "customer.create", {"set": {"email": other}}, "INVALID", {"set.email": "TAKEN"})
 
 
 @pytest.mark.parametrize("date", ["0000-00-00", "9999-12-32", "2023-02-29", "-001-01-01",
@@ -120,7 +120,7 @@ def test_emails_that_look_alike_are_one(c, ada, one, other):
 def test_a_day_that_does_not_exist_is_refused(c, ada, date):
     refusal = refused(c, "customer.update", {"id": ada["id"], "set": {"date_of_birth": date}},
                       "INVALID")
-    assert list(refusal.errors) == ["date_of_birth"]
+    assert list(refusal.errors) == ["set.date_of_birth"]
 
 
 @pytest.mark.parametrize("date", ["0001-01-01", "2000-02-29", "9999-12-31"])
@@ -132,7 +132,7 @@ def test_a_day_that_exists_is_taken(c, ada, date):
 def test_a_country_is_two_capitals_of_the_standard(c, ada, country):
     refusal = refused(c, "customer.update", {"id": ada["id"], "set": {
         "billing_address": {"country_code": country}}}, "INVALID")
-    assert list(refusal.errors) == ["billing_address.country_code"]
+    assert list(refusal.errors) == ["set.billing_address.country_code"]
 
 
 @pytest.mark.parametrize("key", ["", "x" * 255, "__proto__", "constructor", "a.b", "$a", " "])
@@ -158,7 +158,7 @@ def test_keys_of_metadata_are_texts(c, ada, key):
 def test_thousands_of_keys_are_too_many(c, ada):
     refusal = refused(c, "customer.update", {"id": ada["id"], "set": {
         "metadata": {"k%d" % n: n for n in range(10000)}}}, "INVALID")
-    assert list(refusal.errors) == ["metadata"]
+    assert list(refusal.errors) == ["set.metadata"]
 
 
 def test_a_text_of_a_megabyte_is_refused(c, ada):
@@ -166,7 +166,7 @@ def test_a_text_of_a_megabyte_is_refused(c, ada):
         value = "x" * 1_000_000
         refusal = refused(c, "customer.update", {"id": ada["id"], "set": {
             field: {"a": value} if field == "metadata" else value}}, "INVALID")
-        assert [path.split(".")[0] for path in refusal.errors] == [field]
+        assert [path.split(".")[1] for path in refusal.errors] == [field]
 
 
 @pytest.mark.parametrize("tags", [[None], [[]], ["a", None], [7], [""], ["a b"], ["x" * 26],
@@ -186,7 +186,7 @@ def test_a_tag_that_is_named_twice_is_one_tag(c, ada):
 
 def test_ten_thousand_tags_are_too_many(c, ada):
     for arguments, path in (({"add_tags": ["t"] * 10_000}, "add_tags"),
-                            ({"set": {"tags": ["t"] * 10_000}}, "tags")):
+                            ({"set": {"tags": ["t"] * 10_000}}, "set.tags")):
         refused(c, "customer.update", {"id": ada["id"], **arguments}, "INVALID",
                 {path: "TOO_MANY"})
 

@@ -37,7 +37,7 @@ def test_a_request_is_noted_with_its_time_and_requester(officer, ada):
 def test_the_requester_is_the_user_of_the_token_and_no_other(c, officer, ada):
     refused(officer, "customer.update", {
         "id": ada["id"], "set": {"anonymization": {"status": "completed"}}}, "INVALID",
-        {"anonymization": "READ_ONLY"})
+        {"set.anonymization": "READ_ONLY"})
     refused(c, "customer.anonymize", {"id": ada["id"], "anonymize": "request"}, "FORBIDDEN")
     assert get(c, ada) == ada
 

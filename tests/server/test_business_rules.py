@@ -22,12 +22,12 @@ def test_an_email_belongs_to_one_customer_of_the_store(c, ada):
     eve = must_create(c)
     set_refused(c, eve, {"email": ada["email"]}, {"email": "TAKEN"})
     refused(c, "customer.create", {"set": {"email": ada["email"]}}, "INVALID",
-            {"email": "TAKEN"})
+            {"set.email": "TAKEN"})
 
 
 def test_an_email_is_taken_whatever_its_case(c, ada):
     refused(c, "customer.create", {"set": {"email": ada["email"].upper()}}, "INVALID",
-            {"email": "TAKEN"})
+            {"set.email": "TAKEN"})
 
 
 def test_a_customer_keeps_its_own_email_in_another_case(c, ada):
@@ -87,7 +87,7 @@ def test_a_date_of_birth_is_a_day_of_the_calendar(c, ada, date):
         must_update(c, ada, date_of_birth=date)
         raise AssertionError("took %r" % date)
     except Refused as refusal:
-        assert refusal.errors["date_of_birth"] in ("BAD_FORMAT", "TOO_SHORT", "TOO_LONG")
+        assert refusal.errors["set.date_of_birth"] in ("BAD_FORMAT", "TOO_SHORT", "TOO_LONG")
     assert must_update(c, ada, date_of_birth="1990-01-15")["date_of_birth"] == "1990-01-15"
 
 
@@ -168,7 +168,7 @@ def test_a_customer_has_at_most_ten_tags(c, ada):
     names = tags(c, 11)
     assert set(update_tags(c, ada, add_tags=names[:10])) == set(names[:10])
     refused(c, "customer.update", {"id": ada["id"], "add_tags": names[10:]}, "INVALID",
-            {"tags": "TOO_MANY"})
+            {"set.tags": "TOO_MANY"})
     assert set(update_tags(c, ada, add_tags=names[10:], remove_tags=names[:1])) == set(names[1:])
 
 
@@ -216,10 +216,10 @@ def test_a_groups_reference_is_updated_alone(c):
 
 
 def test_a_group_has_a_name(c):
-    refused(c, "group.create", {"set": {"reference": "x"}}, "INVALID", {"name": "REQUIRED"})
+    refused(c, "group.create", {"set": {"reference": "x"}}, "INVALID", {"set.name": "REQUIRED"})
     group = must_create(c, "group", name="VIP")
     refused(c, "group.update", {"id": group["id"], "set": {"name": None}}, "INVALID",
-            {"name": "REQUIRED"})
+            {"set.name": "REQUIRED"})
 
 
 # -- BigCommerce: PUT /v3/customers --------------------------------------------------------
@@ -258,7 +258,7 @@ def test_a_form_field_has_one_value(c, ada):
         raise AssertionError("took a form field twice")
     except Refused as refusal:
         (path, code), = refusal.errors.items()
-        assert path.startswith("form_fields.1") and code == "DUPLICATE"
+        assert path.startswith("set.form_fields.1") and code == "DUPLICATE"
 
 
 # -- Ecwid: PUT /api/v3/{storeId}/customers/{customerId} -----------------------------------

@@ -202,7 +202,7 @@ def test_one_email_is_given_once_to_many_who_ask_at_once(four_loops):
                 c.wait(msgid)
                 made += 1
             except Refused as refusal:
-                assert refusal.errors == {"email": "TAKEN"}
+                assert refusal.errors == {"set.email": "TAKEN"}
         assert made == 1
     assert shop.c.call("customer.list")["total"] == 10
     shop.close()

@@ -54,7 +54,7 @@ def test_a_password_of_any_permitted_length_works(c, ada, password):
 def test_other_passwords_are_refused(c, ada, password):
     refusal = refused(c, "customer.update", {"id": ada["id"], "set": {"password": password}},
                       "INVALID")
-    assert list(refusal.errors) == ["password"]
+    assert list(refusal.errors) == ["set.password"]
     assert matches(c, "correct horse", id=ada["id"])["matches"] is True
 
 

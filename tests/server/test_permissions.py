@@ -67,10 +67,10 @@ def test_an_operator_manages_stores_and_tokens_and_nothing_else(shop):
 def test_the_scope_operate_cannot_be_given_to_a_token(shop):
     refused(shop.operator, "token.create", {"set": {
         "name": "root", "store": shop.store, "scopes": ["operate"]}}, "INVALID",
-        {"scopes.0": "NOT_IN_LIST"})
+        {"set.scopes": "FORBIDDEN"})
     shop.token()
     refused(shop.operator, "token.update", {"id": shop.last_token["id"], "set": {
-        "scopes": ["operate"]}}, "INVALID", {"scopes.0": "NOT_IN_LIST"})
+        "scopes": ["operate"]}}, "INVALID", {"set.scopes": "FORBIDDEN"})
 
 
 def test_an_operator_who_shows_a_token_is_that_token(shop):

@@ -40,8 +40,9 @@ def test_a_new_record_has_revision_one_and_the_time_of_now(c, noun):
 @EVERY_KIND
 def test_creation_answers_the_revision_unless_the_record_is_wanted(c, noun):
     answer = c.call(noun + ".create", {"set": fields(noun)})
-    assert sorted(answer) == ["id", "revision", "uid", "updated_at"]
+    assert sorted(answer) == ["changed", "id", "revision", "uid", "updated_at"]
     record = get(c, answer, noun)
+    assert answer.pop("changed") is True
     assert answer.items() <= record.items()
 
 
@@ -287,9 +288,9 @@ def test_deleting_a_tag_takes_it_from_its_customers(c):
 def test_a_tag_name_belongs_to_one_tag(c):
     one, two = (must_create(c, "tag", name=fresh("tag")) for _ in range(2))
     refused(c, "tag.create", {"set": {"name": one["name"].upper()}}, "INVALID",
-            {"name": "TAKEN"})
+            {"set.name": "TAKEN"})
     refused(c, "tag.update", {"id": two["id"], "set": {"name": one["name"]}}, "INVALID",
-            {"name": "TAKEN"})
+            {"set.name": "TAKEN"})
 
 
 def test_a_group_with_too_many_customers_is_locked(server):
@@ -319,7 +320,7 @@ def test_an_operator_makes_finds_and_changes_stores(shop):
     for key, value in names.items():
         assert shop.operator.call("store.find", {key: value})["id"] == store["id"]
         refused(shop.operator, "store.create", {"set": {"name": "x", "mode": "test", key: value}},
-                "INVALID", {key: "TAKEN"})
+                "INVALID", {"set." + key: "TAKEN"})
     changed = must_update(shop.operator, store, "store", languages=["en", "pt_BR"])
     assert changed["languages"] == ["en", "pt_BR"] and changed["revision"] == 2
     listed = shop.operator.call("store.list", {"after": store["id"] - 1, "limit": 1})
@@ -358,10 +359,10 @@ def test_a_given_secret_is_taken_over(shop):
 
 def test_a_token_needs_its_store_and_customer(shop):
     base = {"name": "t", "store": shop.store, "scopes": ["customers.read"]}
-    for change, errors in (({"store": 2**32 - 1}, {"store": "MISSING"}),
-                           ({"customer": 2**53 - 1}, {"customer": "MISSING"}),
-                           ({"scopes": ["operate"]}, {"scopes.0": "NOT_IN_LIST"}),
-                           ({"scopes": ["root"]}, {"scopes.0": "NOT_IN_LIST"}),
+    for change, errors in (({"store": 2**32 - 1}, {"set.store": "MISSING"}),
+                           ({"customer": 2**53 - 1}, {"set.customer": "MISSING"}),
+                           ({"scopes": ["operate"]}, {"set.scopes": "FORBIDDEN"}),
+                           ({"scopes": ["root"]}, {"set.scopes.0": "NOT_IN_LIST"}),
                            ({"scopes": []}, None)):
         refused(shop.operator, "token.create", {"set": {**base, **change}}, "INVALID", errors)
 
@@ -369,4 +370,4 @@ def test_a_token_needs_its_store_and_customer(shop):
 def test_the_store_of_a_token_is_fixed(shop):
     shop.token()
     refused(shop.operator, "token.update", {"id": shop.last_token["id"], "set": {"store": 1}},
-            "INVALID", {"store": "CREATE_ONLY"})
+            "INVALID", {"set.store": "CREATE_ONLY"})

@@ -184,7 +184,7 @@ def test_a_dry_run_answers_as_if_and_changes_nothing(c, ada):
 
 def test_a_dry_run_is_judged_like_any_other(c, ada):
     refused(c, "customer.create", {"set": {"email": ada["email"]}}, "INVALID",
-            {"email": "TAKEN"}, dry_run=True)
+            {"set.email": "TAKEN"}, dry_run=True)
     refused(c, "customer.delete", {"id": ada["id"], "if_revision": 7}, "REVISION_MISMATCH",
             dry_run=True)
 
@@ -298,10 +298,11 @@ def test_the_shape_of_every_update_is_judged_for_the_whole_call(c, three, atomic
 
 
 @pytest.mark.parametrize("atomic", [False, True])
-def test_a_customer_is_updated_once_in_a_call(c, three, atomic):
+@pytest.mark.parametrize("key", ["id", "uid"])
+def test_a_customer_is_named_once_in_a_call(c, three, atomic, key):
     one = three[0]
     refused(c, "customer.update_many", {"atomic": atomic, "updates": [
-        {"id": one["id"], "set": {"company": "x"}}, {"uid": one["uid"], "set": {"phone": "1"}}]},
+        {key: one[key], "set": {"company": "x"}}, {key: one[key], "set": {"phone": "1"}}]},
         "INVALID", {"updates.1.id": "DUPLICATE"})
     assert get(c, one) == one
 

@@ -351,5 +351,6 @@ def refused(c, method, args, code, errors=None, **meta):
 def set_refused(c, record, fields, errors):
     """Setting FIELDS must break exactly these rules and change nothing."""
     before = get(c, record)
-    refused(c, "customer.update", {"id": record["id"], "set": fields}, "INVALID", errors)
+    refused(c, "customer.update", {"id": record["id"], "set": fields}, "INVALID",
+            {"set." + path: code for path, code in errors.items()})
     assert get(c, record) == before

@@ -2,6 +2,7 @@
 // The RPC layer of npm "neovim", as it is: its transport calls customerd.
 
 const assert = require('node:assert');
+const { once } = require('node:events');
 const net = require('node:net');
 const { test } = require('node:test');
 
@@ -10,13 +11,17 @@ const { Transport } = require('neovim/lib/utils/transport');
 
 const { CUSTOMERD_HOST, CUSTOMERD_PORT, CUSTOMERD_TOKEN } = process.env;
 
-// A transport on a connection of its own, which goes away with the test.
+// A transport on a connection of its own, which ends with the test.
 async function dial(t) {
-  const socket = net.connect(Number(CUSTOMERD_PORT), CUSTOMERD_HOST);
-  await new Promise((resolve) => socket.once('connect', resolve));
-  t.after(() => socket.destroy());
+  const socket = net.connect({ host: CUSTOMERD_HOST, port: CUSTOMERD_PORT, noDelay: true });
+  await once(socket, 'connect');
   const transport = new Transport();
   transport.attach(socket, socket, {});
+  t.after(async () => {
+    const detached = once(transport, 'detach');
+    await transport.close();
+    await detached;
+  });
   transport.notifications = [];
   transport.on('notification', (method, params) => transport.notifications.push([method, params]));
   return transport;
