@@ -1,103 +1,12 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <xxhash.h>
 
 #include "server/base/clock.h"
 #include "server/kv/lmdb_env.h"
 
-#define CHECKSUM_BYTES 8u
 #define RESERVE_PERCENT 10u /* of the file, kept for deletes */
 #define READERS_CHECK_MS 60000
-
-/* ---- values with their checksums ---- */
-
-/* Over the table and the key too, so that a value in a wrong place is found out. */
-static uint64_t
-checksum(const struct kv *kv, enum kv_table table, struct slice key, struct slice value)
-{
-	uint64_t seed = XXH3_64bits_withSeed(key.data, key.len, kv->seeds[table]);
-
-	return XXH3_64bits_withSeed(value.data, value.len, seed);
-}
-
-static void
-put_le64(unsigned char *out, uint64_t value)
-{
-	size_t i;
-
-	for (i = 0; i < CHECKSUM_BYTES; i++)
-		out[i] = (unsigned char)(value >> 8 * i);
-}
-
-static uint64_t
-get_le64(const unsigned char *in)
-{
-	uint64_t value = 0;
-	size_t   i;
-
-	for (i = CHECKSUM_BYTES; i > 0; i--)
-		value = value << 8 | in[i - 1];
-	return value;
-}
-
-static MDB_val
-mdb_val(struct slice slice)
-{
-	return (MDB_val){ slice.len, (void *)(uintptr_t)slice.data };
-}
-
-static MDB_val
-mdb_key(struct slice key)
-{
-	assert(key.len > 0 && key.len <= KV_KEY_BYTES_MAX);
-	return mdb_val(key);
-}
-
-/* The value in STORED, if its checksum is right. */
-static int
-verify(const struct kv *kv, enum kv_table table, struct slice key, MDB_val stored,
-    struct slice *value)
-{
-	const unsigned char *data = stored.mv_data;
-
-	if (stored.mv_size < CHECKSUM_BYTES)
-		return LMDB_DAMAGED;
-	*value = slice_of(data + CHECKSUM_BYTES, stored.mv_size - CHECKSUM_BYTES);
-	return get_le64(data) == checksum(kv, table, key, *value) ? 0 : LMDB_DAMAGED;
-}
-
-int
-lmdb_get(struct kv *kv, MDB_txn *mdb, enum kv_table table, struct slice key,
-    struct slice *value)
-{
-	MDB_val at = mdb_key(key), stored;
-	int     rc;
-
-	if ((rc = mdb_get(mdb, kv->tables[table], &at, &stored)) != 0)
-		return rc;
-	return verify(kv, table, key, stored, value);
-}
-
-int
-lmdb_put(struct kv *kv, MDB_txn *mdb, enum kv_table table, struct slice key,
-    struct slice value)
-{
-	uint64_t sum = checksum(kv, table, key, value);
-	MDB_val  at = mdb_key(key), stored = { CHECKSUM_BYTES + value.len, NULL };
-	char    *data;
-	int      rc;
-
-	if ((rc = mdb_put(mdb, kv->tables[table], &at, &stored, MDB_RESERVE)) != 0)
-		return rc;
-	put_le64(stored.mv_data, sum);
-	data = (char *)stored.mv_data + CHECKSUM_BYTES;
-	if (value.len > 0)
-		memcpy(data, value.data, value.len);
-	/* A caller's slice into the database has just been moved under its feet. */
-	assert(checksum(kv, table, key, slice_of(data, value.len)) == sum);
-	return 0;
-}
 
 /* ---- snapshots ---- */
 
@@ -277,14 +186,8 @@ kv_batch_commit(struct kv_batch *batch)
 
 /* ---- views ---- */
 
-static struct kv *
-kv_of(const struct kv_txn *txn)
-{
-	return txn->batch != NULL ? txn->batch->kv : txn->snapshot->kv;
-}
-
-static MDB_txn *
-mdb_of(const struct kv_txn *txn)
+MDB_txn *
+lmdb_of(const struct kv_txn *txn)
 {
 	if (txn->batch == NULL) {
 		assert(txn->snapshot->is_held);
@@ -295,9 +198,8 @@ mdb_of(const struct kv_txn *txn)
 	return txn->batch->mdb[txn->batch->depth];
 }
 
-/* Remember that LMDB answered RC, after which it refuses the transaction. */
-static void
-fail(struct kv_txn *txn, int rc)
+void
+lmdb_fail(struct kv_txn *txn, int rc)
 {
 	txn->status = lmdb_status(rc);
 	if (rc == LMDB_DAMAGED)
@@ -320,7 +222,7 @@ kv_nest(struct kv_txn *parent, struct kv_txn *child)
 	*child = *parent;
 	child->wrote = false;
 	if (parent->status == STATUS_OK) {
-		rc = mdb_txn_begin(batch->kv->env, mdb_of(parent), 0, &mdb);
+		rc = mdb_txn_begin(batch->kv->env, lmdb_of(parent), 0, &mdb);
 		if (rc != 0)
 			child->status = lmdb_status(rc);
 	}
@@ -368,7 +270,7 @@ kv_nest_keep(struct kv_txn *parent, struct kv_txn *child)
 	if (parent->batch->depth == 0)
 		parent->batch->wrote |= child->wrote;
 	if ((rc = mdb_txn_commit(mdb)) != 0)
-		fail(parent, rc);
+		lmdb_fail(parent, rc);
 }
 
 bool
@@ -378,9 +280,9 @@ kv_get(struct kv_txn *txn, enum kv_table table, struct slice key, struct slice *
 
 	if (txn->status != STATUS_OK)
 		return false;
-	rc = lmdb_get(kv_of(txn), mdb_of(txn), table, key, value);
+	rc = lmdb_get(lmdb_kv_of(txn), lmdb_of(txn), table, key, value);
 	if (rc != 0 && rc != MDB_NOTFOUND)
-		fail(txn, rc);
+		lmdb_fail(txn, rc);
 	return rc == 0;
 }
 
@@ -406,179 +308,24 @@ kv_put(struct kv_txn *txn, enum kv_table table, struct slice key, struct slice v
 		return;
 	}
 	mark_wrote(txn);
-	txn->batch->bytes_used += CHECKSUM_BYTES + key.len + value.len;
-	if ((rc = lmdb_put(kv_of(txn), mdb_of(txn), table, key, value)) != 0)
-		fail(txn, rc);
+	txn->batch->bytes_used += key.len + value.len;
+	if ((rc = lmdb_put(lmdb_kv_of(txn), lmdb_of(txn), table, key, value)) != 0)
+		lmdb_fail(txn, rc);
 }
 
 void
 kv_del(struct kv_txn *txn, enum kv_table table, struct slice key)
 {
-	MDB_val at = mdb_key(key);
+	MDB_val at = lmdb_key(key);
 	int     rc;
 
 	assert(txn->batch != NULL && txn->batch->scans == 0);
 	if (txn->status != STATUS_OK)
 		return;
-	rc = mdb_del(mdb_of(txn), kv_of(txn)->tables[table], &at, NULL);
+	rc = mdb_del(lmdb_of(txn), lmdb_kv_of(txn)->tables[table], &at, NULL);
 	if (rc == MDB_NOTFOUND)
 		return;
 	mark_wrote(txn);
 	if (rc != 0)
-		fail(txn, rc);
-}
-
-/* ---- scans ---- */
-
-static void
-scan_init(
-    struct kv_scan *scan, struct kv_txn *txn, enum kv_table table, struct slice prefix)
-{
-	assert(prefix.len <= KV_KEY_BYTES_MAX);
-	scan->txn = txn;
-	scan->table = table;
-	scan->cursor = NULL;
-	scan->from = (struct slice){ NULL, 0 };
-	scan->begun = false;
-	scan->backwards = false;
-	scan->prefix_len = prefix.len;
-	if (prefix.len > 0)
-		memcpy(scan->prefix, prefix.data, prefix.len);
-	if (txn->batch != NULL)
-		txn->batch->scans++;
-}
-
-void
-kv_scan_begin(struct kv_scan *scan, struct kv_txn *txn, enum kv_table table,
-    struct slice prefix, struct slice from)
-{
-	scan_init(scan, txn, table, prefix);
-	scan->from = from;
-}
-
-void
-kv_scan_back(
-    struct kv_scan *scan, struct kv_txn *txn, enum kv_table table, struct slice prefix)
-{
-	scan_init(scan, txn, table, prefix);
-	scan->backwards = true;
-}
-
-static void
-close_cursor(struct kv_scan *scan)
-{
-	if (scan->cursor != NULL)
-		mdb_cursor_close(scan->cursor);
-	scan->cursor = NULL;
-}
-
-void
-kv_scan_end(struct kv_scan *scan)
-{
-	close_cursor(scan);
-	if (scan->txn->batch != NULL) {
-		assert(scan->txn->batch->scans > 0);
-		scan->txn->batch->scans--;
-	}
-}
-
-static struct slice
-scan_prefix(const struct kv_scan *scan)
-{
-	return slice_of(scan->prefix, scan->prefix_len);
-}
-
-/* As LMDB orders keys: by bytes, the shorter of two like ones first. */
-static bool
-is_below(struct slice a, struct slice b)
-{
-	size_t common = a.len < b.len ? a.len : b.len;
-	int    order = common == 0 ? 0 : memcmp(a.data, b.data, common);
-
-	return order < 0 || (order == 0 && a.len < b.len);
-}
-
-/* Go to the first key of the walk. */
-static int
-seek_first(struct kv_scan *scan, MDB_val *key, MDB_val *stored)
-{
-	struct slice start = scan_prefix(scan);
-
-	if (is_below(start, scan->from))
-		start = scan->from;
-	if (start.len == 0)
-		return mdb_cursor_get(scan->cursor, key, stored, MDB_FIRST);
-	*key = mdb_key(start);
-	return mdb_cursor_get(scan->cursor, key, stored, MDB_SET_RANGE);
-}
-
-/* Go to the last key that has the prefix or is below it. */
-static int
-seek_last(struct kv_scan *scan, MDB_val *key, MDB_val *stored)
-{
-	char   above[KV_KEY_BYTES_MAX]; /* the least key above all with the prefix */
-	size_t len = scan->prefix_len;
-	int    rc = MDB_NOTFOUND;
-
-	memcpy(above, scan->prefix, len);
-	while (len > 0 && (unsigned char)above[len - 1] == 0xff)
-		len--;
-	if (len > 0) {
-		above[len - 1] = (char)((unsigned char)above[len - 1] + 1);
-		*key = mdb_key(slice_of(above, len));
-		rc = mdb_cursor_get(scan->cursor, key, stored, MDB_SET_RANGE);
-	}
-	if (rc == MDB_NOTFOUND)
-		return mdb_cursor_get(scan->cursor, key, stored, MDB_LAST);
-	if (rc != 0)
-		return rc;
-	return mdb_cursor_get(scan->cursor, key, stored, MDB_PREV);
-}
-
-/* Go to the first or the next key, and check that it still has the prefix. */
-static int
-step(struct kv_scan *scan, MDB_val *key, MDB_val *stored)
-{
-	MDB_cursor *cursor = scan->cursor;
-	MDB_dbi     dbi = kv_of(scan->txn)->tables[scan->table];
-	int         rc;
-
-	if (!scan->begun) {
-		if ((rc = mdb_cursor_open(mdb_of(scan->txn), dbi, &cursor)) != 0)
-			return rc;
-		scan->begun = true;
-		scan->cursor = cursor;
-		rc = scan->backwards ? seek_last(scan, key, stored)
-				     : seek_first(scan, key, stored);
-	} else {
-		rc = mdb_cursor_get(
-		    cursor, key, stored, scan->backwards ? MDB_PREV : MDB_NEXT);
-	}
-	if (rc != 0)
-		return rc;
-	if (key->mv_size < scan->prefix_len ||
-	    memcmp(key->mv_data, scan->prefix, scan->prefix_len) != 0)
-		return MDB_NOTFOUND;
-	return 0;
-}
-
-bool
-kv_scan_next(struct kv_scan *scan, struct slice *key, struct slice *value)
-{
-	struct kv_txn *txn = scan->txn;
-	MDB_val        at, stored;
-	int            rc;
-
-	if (txn->status != STATUS_OK || (scan->begun && scan->cursor == NULL))
-		return false;
-	if ((rc = step(scan, &at, &stored)) == 0) {
-		*key = slice_of(at.mv_data, at.mv_size);
-		rc = verify(kv_of(txn), scan->table, *key, stored, value);
-	}
-	if (rc == 0)
-		return true;
-	close_cursor(scan);
-	if (rc != MDB_NOTFOUND)
-		fail(txn, rc);
-	return false;
+		lmdb_fail(txn, rc);
 }

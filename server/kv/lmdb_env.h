@@ -1,7 +1,9 @@
 /*
  * lmdb_env -- what the files of the LMDB engine share.  Nobody else includes it.
  *
- *   lmdb.c          snapshots, batches, views and scans: the body of kv.h
+ *   lmdb.c          snapshots, batches and views: the body of kv.h
+ *   lmdb_scan.c     scans
+ *   lmdb_value.c    values with their checksums
  *   lmdb_env.c      creates and opens the environment
  *   lmdb_failure.c  finds out what a failed commit came to, and overcomes it
  *   lmdb_file.c     checks the directory and the file before LMDB maps them
@@ -133,13 +135,35 @@ enum status lmdb_commit_failed(struct kv *kv, int rc);
 /* Trust the disk again, if it deserves it. */
 enum status lmdb_overcome(struct kv *kv);
 
-/* ---- lmdb.c: values with their checksums ---- */
+/* ---- lmdb_value.c ---- */
 
-/* LMDB's code, or LMDB_DAMAGED. */
-#define LMDB_DAMAGED (-1)
+#define LMDB_DAMAGED (-1) /* beside LMDB's own codes: a checksum is wrong */
+
+/* KEY for LMDB. */
+MDB_val lmdb_key(struct slice key);
+
+/* Get and put a value with its checksum. */
 int lmdb_get(struct kv *kv, MDB_txn *mdb, enum kv_table table, struct slice key,
     struct slice *value);
 int lmdb_put(struct kv *kv, MDB_txn *mdb, enum kv_table table, struct slice key,
     struct slice value);
+
+/* The value in what is STORED for KEY, if its checksum is right. */
+int lmdb_verify(const struct kv *kv, enum kv_table table, struct slice key,
+    MDB_val stored, struct slice *value);
+
+/* ---- lmdb.c ---- */
+
+static inline struct kv *
+lmdb_kv_of(const struct kv_txn *txn)
+{
+	return txn->batch != NULL ? txn->batch->kv : txn->snapshot->kv;
+}
+
+/* LMDB's transaction under TXN, which must be the view that may be used now. */
+MDB_txn *lmdb_of(const struct kv_txn *txn);
+
+/* Remember that LMDB answered RC, after which it refuses the transaction. */
+void lmdb_fail(struct kv_txn *txn, int rc);
 
 #endif

@@ -266,36 +266,51 @@ a_refusal_harms_nobody_and_splits_nothing(void **state)
 	writer_stop(writer);
 }
 
+/* 256 operations in a batch, one of them POISON, which fails with STATUS. */
 static void
-a_poison_operation_in_a_batch_of_256_fails_alone(void **state)
+expect_alone(struct kv_fixture *f, int poison, enum status status)
 {
 	static struct task   tasks[256];
-	struct kv_fixture   *f = *state;
 	struct writer       *writer = must_start(f);
 	struct writer_counts counts;
 	struct task          first;
-	char                 key[16];
 	int                  i;
 
 	must_hold(writer, &first);
 	for (i = 0; i < 256; i++) {
 		/* Each must be run from the beginning, as if it had never been. */
-		tasks[i] = task_of(i == 77 ? FAIL : PUT_WHEN_ABSENT, i);
+		tasks[i] = task_of(i == 77 ? poison : PUT_WHEN_ABSENT, i);
 		assert_true(writer_push(writer, &tasks[i].op));
 	}
 	door_open();
 	answers_wait(257);
 	for (i = 0; i < 256; i++) {
-		snprintf(key, sizeof(key), "%d", i);
 		assert_int_equal(tasks[i].answers, 1);
+		assert_int_equal(tasks[i].op.status, i == 77 ? status : STATUS_OK);
 		assert_int_equal(
-		    tasks[i].op.status, i == 77 ? STATUS_TOO_LARGE : STATUS_OK);
-		assert_int_equal(look_up(f, KV_CUSTOMER, key) != NULL, i != 77);
+		    look_up(f, KV_CUSTOMER, tasks[i].key) != NULL, i != 77);
 	}
 	writer_count(writer, &counts);
 	assert_int_equal(counts.splits, 8); /* 256 = 2^8 */
 	assert_true(tasks[77].runs > 1);
 	writer_stop(writer);
+}
+
+static void
+a_poison_operation_in_a_batch_of_256_fails_alone(void **state)
+{
+	expect_alone(*state, FAIL, STATUS_TOO_LARGE);
+}
+
+static void
+an_operation_that_is_too_much_for_the_engine_fails_alone(void **state)
+{
+	struct kv_fixture *f = *state;
+
+	must_close(f);
+	f->bytes_max = sizeof(large) / 2;
+	must_open(f);
+	expect_alone(f, PUT_LARGE, STATUS_STORAGE_FULL);
 }
 
 static void *
@@ -488,6 +503,7 @@ main(void)
 		TEST(a_batch_is_bounded_in_bytes),
 		TEST(a_refusal_harms_nobody_and_splits_nothing),
 		TEST(a_poison_operation_in_a_batch_of_256_fails_alone),
+		TEST(an_operation_that_is_too_much_for_the_engine_fails_alone),
 		TEST(stopping_ends_the_batch_and_answers_the_rest),
 		TEST(too_many_waiting_operations_are_not_taken),
 		TEST(a_full_database_refuses_puts_but_not_the_reserve),
