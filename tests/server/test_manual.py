@@ -1,0 +1,44 @@
+"""The manual page of the server tells what the server's own table of options tells."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from support.customerd import CUSTOMERD, ROOT
+
+PAGE = os.path.join(ROOT, "server", "customerd.8")
+
+
+def options():
+    """The table, as the program describes it."""
+    said = subprocess.run([CUSTOMERD, "describe"], check=True, capture_output=True).stdout
+    return {option["name"]: option for option in json.loads(said)["options"]}
+
+
+def paragraphs():
+    """The page's paragraphs about options, by name."""
+    with open(PAGE, encoding="ascii") as file:
+        parts = re.split(r"^\.It Fl -([a-z-]+).*$", file.read(), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+def test_the_page_has_every_option_and_no_other():
+    assert list(paragraphs()) == list(options())
+
+
+def test_the_page_names_the_default_of_every_number_that_can_be_counted():
+    said = paragraphs()
+    for name, option in options().items():
+        if option["kind"] in ("integer", "bytes") and option["default"]:
+            assert "default is " + option["default"] in " ".join(said[name].split()), name
+
+
+@pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed")
+def test_the_page_is_clean_mdoc():
+    lint = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", PAGE],
+                          capture_output=True, text=True)
+    assert lint.stdout == ""
