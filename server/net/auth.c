@@ -19,8 +19,8 @@ auth_init(struct auth *auth, bool is_operator)
 		domain_identify_operator(&auth->who);
 }
 
-static void
-forget_token(struct auth *auth)
+void
+auth_forget(struct auth *auth)
 {
 	if (auth->token)
 		sodium_memzero(auth->token, auth->token_len);
@@ -33,7 +33,7 @@ forget_token(struct auth *auth)
 void
 auth_fini(struct auth *auth)
 {
-	forget_token(auth);
+	auth_forget(auth);
 }
 
 bool
@@ -76,7 +76,7 @@ auth_hello(struct auth *auth, const struct auth_source *source, struct slice tok
 	struct identity who;
 	enum status     status;
 
-	forget_token(auth);
+	auth_forget(auth);
 	if (token.len == 0) {
 		if (auth->is_operator)
 			domain_identify_operator(&auth->who);

@@ -47,6 +47,9 @@ struct auth {
 void auth_init(struct auth *auth, bool is_operator);
 void auth_fini(struct auth *auth);
 
+/* Be nobody from now on. */
+void auth_forget(struct auth *auth);
+
 /* Whether the peer of the unix socket FD runs as root, as us or as ADMIN_UID. */
 bool auth_peer_operates(int fd, uid_t admin_uid);
 

@@ -339,10 +339,15 @@ void
 conn_expire_output(struct deadline *deadline)
 {
 	struct conn *conn = CONTAINER_OF(deadline, struct conn, output_deadline);
+	struct loop *loop = conn->loop;
+	uint64_t     suppressed;
 
-	metric_add(conn->loop->metrics, METRIC_CONNECTIONS_EXPIRED, 1);
-	log_info(conn->loop->server->log, "answers_not_taken",
-	    LOG_INTEGER("conn", conn->id), LOG_INTEGER("bytes", output_waiting(conn)));
+	metric_add(loop->metrics, METRIC_CONNECTIONS_EXPIRED, 1);
+	if (gate_pass(&loop->protocol_gate, clock_mono_ms(), &suppressed))
+		log_info(loop->server->log, "answers_not_taken",
+		    LOG_INTEGER("conn", conn->id),
+		    LOG_INTEGER("bytes", output_waiting(conn)),
+		    LOG_INTEGER("suppressed", suppressed));
 	conn_close(conn);
 }
 

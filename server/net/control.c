@@ -212,9 +212,19 @@ server_status(struct conn *conn, struct call *call)
 
 /* ---- all of them ---- */
 
+/* Whether what hello says is not even the form of a token. */
+static bool
+has_bad_token(const struct call *call)
+{
+	for (unsigned i = 0; i < call->violations.count; i++)
+		if (strcmp(call->violations.list[i].path, "token") == 0)
+			return true;
+	return false;
+}
+
 /* Judge CALL, as domain_check() does for the methods of the domain. */
 static enum status
-check(struct call *call)
+check(struct conn *conn, struct call *call)
 {
 	if (!call_may(call, call->method->scope))
 		return call->who.scopes == 0 ? STATUS_UNAUTHENTICATED
@@ -222,13 +232,18 @@ check(struct call *call)
 	args_decode(&call->args, call, call->args_bytes, call->method->args, false);
 	if (call->arena->failed)
 		return STATUS_NO_MEMORY;
+	if (has_bad_token(call)) {
+		violations_init(&call->violations);
+		auth_forget(&conn->auth);
+		return STATUS_UNAUTHENTICATED;
+	}
 	return violations_any(&call->violations) ? STATUS_INVALID : STATUS_OK;
 }
 
 enum status
 control_run(struct conn *conn, struct call *call)
 {
-	enum status status = check(call);
+	enum status status = check(conn, call);
 
 	if (status != STATUS_OK)
 		return status;
