@@ -74,16 +74,16 @@ edit_create(struct edit *edit, struct call *call, struct kv_txn *txn,
 	return txn->status;
 }
 
-/* The id of the record called UID, or 0. */
-static uint64_t
-find_uid(struct edit *edit, struct slice uid)
+uint64_t
+edit_find(
+    struct call *call, struct kv_txn *txn, const struct kind *kind, struct slice uid)
 {
 	struct record name = { 0 };
 
-	record_set_text(&name, COMMON_UID, uid, edit->call->arena);
-	return index_find(edit->txn, edit->kind, edit->store,
-	    &edit->shape->fields[COMMON_UID], name.field[COMMON_UID],
-	    edit->call->scratch);
+	record_set_text(&name, COMMON_UID, uid, call->arena);
+	return index_find(txn, kind, kind_store(kind, call),
+	    &kind_shape(kind)->fields[COMMON_UID], name.field[COMMON_UID],
+	    call->scratch);
 }
 
 enum status
@@ -95,7 +95,7 @@ edit_load(struct edit *edit, struct call *call, struct kv_txn *txn,
 
 	assert(op != EDIT_CREATE);
 	begin(edit, call, txn, kind, op);
-	edit->id = id != 0 ? id : find_uid(edit, uid);
+	edit->id = id != 0 ? id : edit_find(call, txn, kind, uid);
 	kind_record_key(&key, edit->store, edit->id);
 	if (!kv_get(txn, kind->records, key_slice(&key), &value))
 		return txn->status != STATUS_OK ? txn->status : STATUS_NOT_FOUND;

@@ -49,6 +49,10 @@ struct edit {
 enum status edit_create(struct edit *edit, struct call *call, struct kv_txn *txn,
     const struct kind *kind, uint64_t id, struct slice uid);
 
+/* The id of the record called UID, or 0. */
+uint64_t edit_find(
+    struct call *call, struct kv_txn *txn, const struct kind *kind, struct slice uid);
+
 /* Begin to change the record ID, or the one called UID if ID is 0.  NOT_FOUND. */
 enum status edit_load(struct edit *edit, struct call *call, struct kv_txn *txn,
     const struct kind *kind, uint64_t id, struct slice uid, enum edit_op op);

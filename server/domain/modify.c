@@ -138,26 +138,6 @@ check_item(struct call *call, unsigned index, struct slice item)
 	return status;
 }
 
-/* Two items that name the same record would race with each other. */
-static void
-check_twice(struct call *call)
-{
-	for (unsigned i = 1; i < call->patch_count; i++)
-		for (unsigned k = 0; k < i; k++) {
-			const struct patch *a = &call->patches[k];
-			const struct patch *b = &call->patches[i];
-			size_t              mark;
-
-			if (a->id != b->id || !slice_equal(a->uid, b->uid) ||
-			    (a->id == 0 && a->uid.len == 0))
-				continue;
-			mark = violations_down_index(&call->violations, i);
-			violations_add(&call->violations, SLICE("id"), RULE_DUPLICATE);
-			violations_up(&call->violations, mark);
-			break;
-		}
-}
-
 static unsigned
 count_passwords(const struct call *call)
 {
@@ -192,7 +172,6 @@ modify_check_update_many(struct call *call)
 		if (first == STATUS_OK)
 			first = status;
 	}
-	check_twice(call);
 	if (count_passwords(call) > PASSWORDS_PER_CALL_MAX)
 		violations_add(&call->violations, SLICE(""), RULE_TOO_MANY);
 	violations_up(&call->violations, mark);
@@ -440,13 +419,43 @@ update_each(struct call *call, struct kv_txn *txn, uint32_t *updated)
 	return STATUS_OK;
 }
 
+/*
+ * Find out which record each item means: two items for one would race with each other,
+ * even if one names it by its id and the other by its uid.
+ */
+static enum status
+resolve(struct call *call, struct kv_txn *txn)
+{
+	const struct kind *kind = kind_of(call->method->record);
+	size_t             mark = violations_down(&call->violations, SLICE("updates"));
+	uint64_t           ids[UPDATE_MANY_MAX];
+
+	for (unsigned i = 0; i < call->patch_count; i++) {
+		const struct patch *patch = &call->patches[i];
+		size_t              inner = violations_down_index(&call->violations, i);
+		unsigned            k = 0;
+
+		ids[i] =
+		    patch->id != 0 ? patch->id : edit_find(call, txn, kind, patch->uid);
+		while (k < i && (ids[k] != ids[i] || ids[i] == 0))
+			k++;
+		if (k < i)
+			violations_add(&call->violations, SLICE("id"), RULE_DUPLICATE);
+		violations_up(&call->violations, inner);
+	}
+	violations_up(&call->violations, mark);
+	return violations_any(&call->violations) ? STATUS_INVALID : txn->status;
+}
+
 enum status
 modify_update_many(struct call *call, struct kv_txn *txn)
 {
 	bool        atomic = args_bool(&call->args, ARG_ATOMIC);
 	uint32_t    updated = 0;
-	enum status status;
+	enum status status = resolve(call, txn);
 
+	if (status != STATUS_OK)
+		return status;
 	pack_map(call->result, 2);
 	pack_literal(call->result, "results");
 	pack_array(call->result, call->patch_count);

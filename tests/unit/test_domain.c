@@ -303,6 +303,11 @@ an_atomic_update_of_many_is_all_or_nothing(void **state)
 	    "{'updates': [{'id': 1, 'set': {'phone': '1'}}, {'id': 1, 'set': {'phone': "
 	    "'2'}}]}",
 	    "updates.1.id", RULE_DUPLICATE);
+	must_do(f, CREATE, "{'uid': 'AAAAAAAAAA', 'set': {'email': 'd@example.com'}}");
+	invalid(f, "customer.update_many",
+	    "{'updates': [{'id': 3, 'set': {'phone': '1'}},"
+	    " {'uid': 'AAAAAAAAAA', 'set': {'phone': '2'}}]}",
+	    "updates.1.id", RULE_DUPLICATE);
 	must_verify(f);
 }
 
