@@ -8,7 +8,7 @@ import time
 import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CYCLES = {"quick": 50, "normal": 200, "long": 10_000}[os.environ.get("LENGTH", "normal")]
+CYCLES = {"quick": 100, "normal": 400, "long": 10_000}[os.environ.get("LENGTH", "normal")]
 
 
 def kill_loop(*arguments, **environment):
