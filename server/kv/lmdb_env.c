@@ -163,9 +163,7 @@ rename_new(struct kv *kv)
 	fd = openat(kv->dir, LMDB_FILE_NEW, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return errno;
-	if (fsync(fd) != 0 ||
-	    renameat(kv->dir, LMDB_FILE_NEW, kv->dir, LMDB_FILE) != 0 ||
-	    fsync(kv->dir) != 0)
+	if (fsync(fd) != 0 || renameat(kv->dir, LMDB_FILE_NEW, kv->dir, LMDB_FILE) != 0)
 		rc = errno;
 	close(fd);
 	return rc;
@@ -247,7 +245,10 @@ lmdb_open_existing(struct kv *kv, char *why, size_t why_size)
 		rc = load(kv, &format);
 	if (rc == 0 && format == KV_FORMAT)
 		return STATUS_OK;
-	if (rc != 0)
+	if (rc == MDB_NOTFOUND)
+		snprintf(why, why_size,
+		    LMDB_FILE " lacks a table: start this server on it once");
+	else if (rc != 0)
 		snprintf(why, why_size, "cannot read " LMDB_FILE ": %s",
 		    rc == LMDB_DAMAGED ? "a checksum is wrong; restore a backup"
 				       : mdb_strerror(rc));
@@ -283,6 +284,12 @@ open_or_create(struct kv *kv, char *why, size_t why_size)
 	if (!exists && (rc = create(kv)) != 0) {
 		snprintf(why, why_size, "cannot create " LMDB_FILE " in %s: %s",
 		    kv->path, mdb_strerror(rc));
+		return lmdb_status(rc);
+	}
+	/* The name must last before anything is promised; who made it may have died. */
+	if (!kv->read_only && fsync(kv->dir) != 0) {
+		rc = errno;
+		snprintf(why, why_size, "cannot sync %s: %s", kv->path, strerror(rc));
 		return lmdb_status(rc);
 	}
 	return lmdb_open_existing(kv, why, why_size);

@@ -253,6 +253,18 @@ a_creation_that_fails_leaves_nothing_half_made(void **state)
 	}
 }
 
+/* Who made the file may have died before its name was on disk. */
+static void
+a_name_that_may_not_last_is_not_built_upon(void **state)
+{
+	struct kv_fixture *f = *state;
+
+	must_close(f);
+	fault_arm("fsync:1:EIO:once");
+	must_refuse(f, STATUS_STORAGE_FAILED, "cannot sync");
+	must_open(f);
+}
+
 /* ---- the writer ---- */
 
 #define OPS 64
@@ -392,6 +404,7 @@ main(void)
 		TEST(a_file_that_cannot_be_reopened_is_tried_again),
 		TEST(snapshots_survive_a_reopening),
 		TEST(a_creation_that_fails_leaves_nothing_half_made),
+		TEST(a_name_that_may_not_last_is_not_built_upon),
 		TEST(a_writer_gets_over_a_failure_that_passes),
 		TEST(a_writer_answers_everybody_while_the_disk_is_bad),
 		TEST(what_is_unknown_is_not_tried_again),

@@ -517,6 +517,43 @@ a_read_only_look_changes_nothing(void **state)
 	assert_int_equal(access(path_in(f, "data.mdb"), F_OK), -1);
 }
 
+/* As an older version left it. */
+static void
+drop_table(struct kv_fixture *f, const char *table)
+{
+	MDB_env *env;
+	MDB_txn *txn;
+	MDB_dbi  dbi;
+
+	assert_int_equal(mdb_env_create(&env), 0);
+	assert_int_equal(mdb_env_set_maxdbs(env, 1), 0);
+	assert_int_equal(mdb_env_open(env, f->directory, MDB_NOLOCK, 0600), 0);
+	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+	assert_int_equal(mdb_dbi_open(txn, table, 0, &dbi), 0);
+	assert_int_equal(mdb_drop(txn, dbi, 1), 0);
+	assert_int_equal(mdb_txn_commit(txn), 0);
+	mdb_env_close(env);
+}
+
+static void
+a_table_that_a_newer_version_brings_is_added(void **state)
+{
+	struct kv_fixture *f = *state;
+	struct kv_options  options = { f->directory, f->bytes_max, 1, true };
+	char               why[512];
+
+	must_put(f, KV_CUSTOMER, "ada", "lovelace");
+	must_close(f);
+	drop_table(f, "change");
+	assert_int_equal(
+	    kv_open(&f->kv, &options, why, sizeof(why)), STATUS_STORAGE_FAILED);
+	assert_non_null(strstr(why, "start this server on it once"));
+	must_open(f);
+	assert_string_equal(look_up(f, KV_CUSTOMER, "ada"), "lovelace");
+	must_put(f, KV_CHANGE, "1", "one");
+	assert_string_equal(look_up(f, KV_CHANGE, "1"), "one");
+}
+
 /* ---- room ---- */
 
 static enum status
@@ -712,6 +749,7 @@ main(void)
 		TEST(a_file_left_half_made_is_made_again),
 		TEST(what_is_made_is_closed_to_others),
 		TEST(a_read_only_look_changes_nothing),
+		TEST(a_table_that_a_newer_version_brings_is_added),
 		TEST(the_last_tenth_is_kept_for_deletes),
 		TEST(a_lowered_bound_still_permits_deletes),
 		TEST(a_put_that_the_engine_refuses_ends_its_batch),
