@@ -164,8 +164,9 @@ void kv_del(struct kv_txn *txn, enum kv_table table, struct slice key);
  *	kv_scan_end(&scan);
  *
  * No put or del may happen in TXN's batch between begin and end: collect first.
- * PREFIX and FROM must stay valid until the first kv_scan_next() has returned.
- * kv_scan_back() walks from the last key of the prefix down.
+ * PREFIX, FROM and BELOW must stay valid until the first kv_scan_next() has returned.
+ * kv_scan_back() walks down, from the last key of the prefix that is below BELOW
+ * (empty: the last of the prefix).
  */
 struct kv_scan {
 	struct kv_txn *txn;
@@ -173,14 +174,14 @@ struct kv_scan {
 	void          *cursor;
 	size_t         prefix_len;
 	char           prefix[KV_KEY_BYTES_MAX];
-	struct slice   from;
+	struct slice   from; /* or, backwards, below */
 	bool           begun, backwards;
 };
 
 void kv_scan_begin(struct kv_scan *scan, struct kv_txn *txn, enum kv_table table,
     struct slice prefix, struct slice from);
-void kv_scan_back(
-    struct kv_scan *scan, struct kv_txn *txn, enum kv_table table, struct slice prefix);
+void kv_scan_back(struct kv_scan *scan, struct kv_txn *txn, enum kv_table table,
+    struct slice prefix, struct slice below);
 bool kv_scan_next(struct kv_scan *scan, struct slice *key, struct slice *value);
 void kv_scan_end(struct kv_scan *scan);
 

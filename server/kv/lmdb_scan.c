@@ -29,10 +29,11 @@ kv_scan_begin(struct kv_scan *scan, struct kv_txn *txn, enum kv_table table,
 }
 
 void
-kv_scan_back(
-    struct kv_scan *scan, struct kv_txn *txn, enum kv_table table, struct slice prefix)
+kv_scan_back(struct kv_scan *scan, struct kv_txn *txn, enum kv_table table,
+    struct slice prefix, struct slice below)
 {
 	scan_init(scan, txn, table, prefix);
+	scan->from = below;
 	scan->backwards = true;
 }
 
@@ -84,20 +85,32 @@ seek_first(struct kv_scan *scan, MDB_val *key, MDB_val *stored)
 	return mdb_cursor_get(scan->cursor, key, stored, MDB_SET_RANGE);
 }
 
-/* Go to the last key that has the prefix or is below it. */
+/* The least key above all that have the prefix, in ROOM; empty: there is none. */
+static struct slice
+above_prefix(const struct kv_scan *scan, char room[KV_KEY_BYTES_MAX])
+{
+	size_t len = scan->prefix_len;
+
+	memcpy(room, scan->prefix, len);
+	while (len > 0 && (unsigned char)room[len - 1] == 0xff)
+		len--;
+	if (len > 0)
+		room[len - 1] = (char)((unsigned char)room[len - 1] + 1);
+	return slice_of(room, len);
+}
+
+/* Go to the last key of the walk, or to one below the prefix. */
 static int
 seek_last(struct kv_scan *scan, MDB_val *key, MDB_val *stored)
 {
-	char   above[KV_KEY_BYTES_MAX]; /* the least key above all with the prefix */
-	size_t len = scan->prefix_len;
-	int    rc = MDB_NOTFOUND;
+	char         room[KV_KEY_BYTES_MAX];
+	struct slice end = above_prefix(scan, room);
+	int          rc = MDB_NOTFOUND;
 
-	memcpy(above, scan->prefix, len);
-	while (len > 0 && (unsigned char)above[len - 1] == 0xff)
-		len--;
-	if (len > 0) {
-		above[len - 1] = (char)((unsigned char)above[len - 1] + 1);
-		*key = lmdb_key(slice_of(above, len));
+	if (scan->from.len > 0 && (end.len == 0 || is_below(scan->from, end)))
+		end = scan->from;
+	if (end.len > 0) {
+		*key = lmdb_key(end);
 		rc = mdb_cursor_get(scan->cursor, key, stored, MDB_SET_RANGE);
 	}
 	if (rc == MDB_NOTFOUND)

@@ -287,7 +287,8 @@ walk(struct kv_fixture *f, bool backwards, const char *prefix, const char *from)
 
 	kv_read(snapshot, &txn);
 	if (backwards)
-		kv_scan_back(&scan, &txn, KV_TAG, slice_text(prefix));
+		kv_scan_back(
+		    &scan, &txn, KV_TAG, slice_text(prefix), slice_text(from));
 	else
 		kv_scan_begin(
 		    &scan, &txn, KV_TAG, slice_text(prefix), slice_text(from));
@@ -331,6 +332,24 @@ a_scan_walks_its_prefix_both_ways(void **state)
 	assert_string_equal(walk(f, true, "bb", ""), "");
 	assert_string_equal(walk(f, true, "0", ""), "");
 	assert_string_equal(walk(f, false, "d", ""), "");
+}
+
+static void
+a_walk_back_begins_below_a_key(void **state)
+{
+	static const char *const keys[] = { "a", "b", "b1", "b2", "c", "\xff" };
+	struct kv_fixture       *f = *state;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		must_put(f, KV_TAG, keys[i], "");
+	assert_string_equal(walk(f, true, "b", "b2"), "b1 b ");
+	assert_string_equal(walk(f, true, "b", "b11"), "b1 b ");
+	assert_string_equal(walk(f, true, "b", "b"), "");
+	assert_string_equal(walk(f, true, "b", "a"), "");
+	assert_string_equal(walk(f, true, "b", "c"), "b2 b1 b ");
+	assert_string_equal(walk(f, true, "", "b1"), "b a ");
+	assert_string_equal(walk(f, true, "", "\xff\xff"), "\xff c b2 b1 b a ");
+	assert_string_equal(walk(f, true, "", "a"), "");
 }
 
 static void
@@ -398,6 +417,7 @@ main(void)
 		TEST(a_part_within_a_part_can_be_dropped),
 		TEST(what_is_dropped_alone_is_not_a_change),
 		TEST(a_scan_walks_its_prefix_both_ways),
+		TEST(a_walk_back_begins_below_a_key),
 		TEST(a_scan_begins_at_its_from),
 		TEST(a_scan_of_a_batch_sees_its_changes),
 	};
