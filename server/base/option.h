@@ -64,7 +64,7 @@
 	X(change_keep_ms, "change-keep-ms", DURATION_MS, "MS", "2592000000", 60000, 315360000000, STORAGE, \
 	    "how long the change feed reaches back; the default is 30 days")                    \
 	X(change_keep_max, "change-keep-max", INTEGER, "N", "10000000", 1000, 1000000000, STORAGE, \
-	    "how many changes the change feed holds at most")                                   \
+	    "how many changes the feed of one store holds at most")                              \
 	X(password_workers, "password-workers", INTEGER, "N", "1", 1, 16, PASSWORDS,            \
 	    "threads that hash passwords")                                                      \
 	X(password_queue_max, "password-queue-max", INTEGER, "N", "64", 1, 65536, PASSWORDS,    \

@@ -1,6 +1,11 @@
-#include "server/domain/change.h"
+#include <assert.h>
+
 #include "proto/pack.h"
 #include "proto/reader.h"
+#include "server/domain/change.h"
+
+#define COUNTER_NAME SLICE("change")
+#define STORES_PER_TRIM 256u /* looked at in one call */
 
 static const char *const op_words[] = { "create", "update", "delete" };
 
@@ -48,13 +53,11 @@ pack_entry(const struct edit *edit, uint64_t sequence, struct buf *buf)
 	const struct record *record = edit->op == EDIT_DELETE ? &edit->old : &edit->new;
 	uint64_t places = edit->op == EDIT_DELETE ? 0 : changed_places(edit);
 
-	pack_map(buf, 11);
+	pack_map(buf, 10);
 	pack_literal(buf, "seq");
 	pack_integer(buf, (int64_t)sequence);
 	pack_literal(buf, "time");
 	pack_integer(buf, edit->call->now_ms);
-	pack_literal(buf, "store");
-	pack_integer(buf, edit->store);
 	pack_literal(buf, "kind");
 	pack_text(buf, kind_noun(edit->kind));
 	pack_literal(buf, "op");
@@ -66,19 +69,54 @@ pack_entry(const struct edit *edit, uint64_t sequence, struct buf *buf)
 	pack_literal(buf, "revision");
 	pack_raw(buf, record->field[COMMON_REVISION]);
 	pack_literal(buf, "token");
-	pack_integer(buf, (int64_t)edit->call->who.token);
+	if (edit->call->who.token != 0)
+		pack_integer(buf, (int64_t)edit->call->who.token);
+	else
+		pack_nil(buf);
 	pack_literal(buf, "fields");
 	pack_names(edit, places, buf);
 	pack_literal(buf, "set");
 	pack_values(edit, places, buf);
 }
 
-static void
-record_prefix(struct key *key, uint32_t store, struct slice noun, uint64_t id)
+/* ---- where entries are ---- */
+
+void
+change_key(struct key *key, uint32_t store, uint64_t sequence)
 {
 	key_init(key, store);
-	key_text(key, noun);
+	key_u64(key, sequence);
+}
+
+void
+change_record_prefix(
+    struct key *key, uint32_t store, const struct kind *kind, uint64_t id)
+{
+	key_init(key, store);
+	key_text(key, kind_noun(kind));
 	key_u64(key, id);
+}
+
+uint64_t
+change_last(struct kv_txn *txn, uint32_t store)
+{
+	return counter_get(txn, store, COUNTER_NAME);
+}
+
+uint64_t
+change_oldest(struct kv_txn *txn, uint32_t store)
+{
+	struct kv_scan scan;
+	struct slice   key, value;
+	struct key     prefix;
+	uint64_t       oldest = change_last(txn, store) + 1;
+
+	key_init(&prefix, store);
+	kv_scan_begin(&scan, txn, KV_CHANGE, key_slice(&prefix), SLICE(""));
+	if (kv_scan_next(&scan, &key, &value))
+		key_take_last_u64(&key, &oldest);
+	kv_scan_end(&scan);
+	return oldest;
 }
 
 void
@@ -86,7 +124,7 @@ change_append(struct edit *edit)
 {
 	struct buf *buf = edit->call->scratch;
 	struct key  key;
-	uint64_t    sequence = counter_get(edit->txn, 0, SLICE("change")) + 1;
+	uint64_t    sequence = change_last(edit->txn, edit->store) + 1;
 
 	buf_clear(buf, buf->bytes_max);
 	pack_entry(edit, sequence, buf);
@@ -94,18 +132,58 @@ change_append(struct edit *edit)
 		edit->txn->status = STATUS_NO_MEMORY;
 		return;
 	}
-	counter_put(edit->txn, 0, SLICE("change"), sequence);
-	key_init_bare(&key);
-	key_u64(&key, sequence);
+	assert(buf->len <= CHANGE_BYTES_MAX);
+	counter_put(edit->txn, edit->store, COUNTER_NAME, sequence);
+	change_key(&key, edit->store, sequence);
 	kv_put(edit->txn, KV_CHANGE, key_slice(&key), buf_slice(buf));
-	record_prefix(&key, edit->store, kind_noun(edit->kind), edit->id);
+	change_record_prefix(&key, edit->store, edit->kind, edit->id);
 	key_u64(&key, sequence);
 	kv_put(edit->txn, KV_CHANGE_RECORD, key_slice(&key), SLICE(""));
 }
 
-/* Append the entry VALUE to BUF with an empty "set". */
-static bool
-pack_without_values(struct slice value, struct buf *buf)
+/* ---- entries taken apart ---- */
+
+/* The kind of records that NOUN names, or NULL. */
+static const struct kind *
+kind_named(struct slice noun)
+{
+	for (unsigned i = 0; i < RECORD_KIND_COUNT; i++)
+		if (slice_equal(noun, kind_noun(kind_of((enum record_kind)i))))
+			return kind_of((enum record_kind)i);
+	return NULL;
+}
+
+bool
+change_decode(struct change *change, struct slice value)
+{
+	struct reader reader;
+
+	*change = (struct change){ 0 };
+	reader_init(&reader, value);
+	for (uint32_t left = reader_map(&reader); left > 0; left--) {
+		struct slice name = reader_text(&reader);
+
+		if (slice_equal(name, SLICE("seq")))
+			reader_integer(&reader, &change->sequence);
+		else if (slice_equal(name, SLICE("time")))
+			reader_integer(&reader, &change->time);
+		else if (slice_equal(name, SLICE("kind")))
+			change->kind = kind_named(reader_text(&reader));
+		else if (slice_equal(name, SLICE("id")))
+			reader_integer(&reader, &change->id);
+		else if (slice_equal(name, SLICE("token")) &&
+			 reader_peek(&reader) == VALUE_INTEGER)
+			reader_integer(&reader, &change->token);
+		else if (slice_equal(name, SLICE("set")))
+			change->set = reader_value(&reader);
+		else
+			reader_value(&reader);
+	}
+	return reader.status == STATUS_OK && change->kind != NULL;
+}
+
+bool
+change_pack(struct slice value, struct slice set, struct buf *buf)
 {
 	struct reader reader;
 	uint32_t      count;
@@ -114,30 +192,28 @@ pack_without_values(struct slice value, struct buf *buf)
 	count = reader_map(&reader);
 	pack_map(buf, count);
 	while (count-- > 0 && reader.status == STATUS_OK) {
-		struct slice key = reader_text(&reader);
-		struct slice of_key = reader_value(&reader);
+		struct slice name = reader_text(&reader);
+		struct slice of_name = reader_value(&reader);
 
-		pack_text(buf, key);
-		if (slice_equal(key, SLICE("set")))
-			pack_map(buf, 0);
-		else
-			pack_raw(buf, of_key);
+		pack_text(buf, name);
+		pack_raw(buf, slice_equal(name, SLICE("set")) ? set : of_name);
 	}
 	return reader.status == STATUS_OK;
 }
 
+/* ---- what leaves ---- */
+
 static void
-erase_one(struct kv_txn *txn, uint64_t sequence, struct buf *scratch)
+erase_one(struct kv_txn *txn, uint32_t store, uint64_t sequence, struct buf *scratch)
 {
 	struct slice value;
 	struct key   key;
 
-	key_init_bare(&key);
-	key_u64(&key, sequence);
+	change_key(&key, store, sequence);
 	if (!kv_get(txn, KV_CHANGE, key_slice(&key), &value))
 		return; /* trimmed already */
 	buf_clear(scratch, scratch->bytes_max);
-	if (!pack_without_values(value, scratch))
+	if (!change_pack(value, SLICE("\x80"), scratch))
 		txn->status = STATUS_DAMAGED;
 	else if (scratch->failed)
 		txn->status = STATUS_NO_MEMORY;
@@ -154,7 +230,7 @@ next_about(struct kv_txn *txn, uint32_t store, uint64_t id, uint64_t sequence)
 	struct slice   key, value;
 	uint64_t       found = 0;
 
-	record_prefix(&prefix, store, SLICE("customer"), id);
+	change_record_prefix(&prefix, store, kind_of(RECORD_CUSTOMER), id);
 	from = prefix;
 	key_u64(&from, sequence + 1);
 	kv_scan_begin(
@@ -174,75 +250,76 @@ change_erase(struct kv_txn *txn, uint32_t store, uint64_t id, uint64_t *sequence
 
 		if (next == 0)
 			return true;
-		erase_one(txn, next, scratch);
+		erase_one(txn, store, next, scratch);
 		*sequence = next;
 	}
 	return false;
 }
 
-/* What trimming must know of an entry. */
 struct oldest {
-	uint64_t     sequence;
-	int64_t      time;
-	int64_t      store, id;
-	struct slice kind;
+	uint32_t      store;
+	uint64_t      sequence;
+	bool          is_sound; /* CHANGE is known */
+	struct change change;
 };
 
-/* Read the oldest entry.  False when there is none. */
+/* The oldest entry of the first store that is not below STORE.  False: none is. */
 static bool
-read_oldest(struct kv_txn *txn, struct oldest *oldest)
+find_oldest(struct kv_txn *txn, uint32_t store, struct oldest *oldest)
 {
 	struct kv_scan scan;
-	struct slice   key, value;
-	struct reader  reader;
-	bool           found;
+	struct key     from;
+	struct slice   key = { NULL, 0 }, value;
 
-	kv_scan_begin(&scan, txn, KV_CHANGE, SLICE(""), SLICE(""));
-	found =
-	    kv_scan_next(&scan, &key, &value) && key_take_u64(&key, &oldest->sequence);
+	key_init(&from, store);
+	kv_scan_begin(&scan, txn, KV_CHANGE, SLICE(""), key_slice(&from));
+	oldest->is_sound =
+	    kv_scan_next(&scan, &key, &value) && change_decode(&oldest->change, value);
 	kv_scan_end(&scan);
-	if (!found)
-		return false;
-	reader_init(&reader, value);
-	for (uint32_t left = reader_map(&reader); left > 0; left--) {
-		struct slice name = reader_text(&reader);
+	if (txn->status == STATUS_DAMAGED)
+		txn->status = STATUS_OK; /* of one value: the key is there */
+	return txn->status == STATUS_OK && key_take_u32(&key, &oldest->store) &&
+	       key_take_u64(&key, &oldest->sequence);
+}
 
-		if (slice_equal(name, SLICE("time")))
-			reader_integer(&reader, &oldest->time);
-		else if (slice_equal(name, SLICE("store")))
-			reader_integer(&reader, &oldest->store);
-		else if (slice_equal(name, SLICE("id")))
-			reader_integer(&reader, &oldest->id);
-		else if (slice_equal(name, SLICE("kind")))
-			oldest->kind = reader_text(&reader);
-		else
-			reader_value(&reader);
-	}
-	return reader.status == STATUS_OK;
+static void
+drop(struct kv_txn *txn, const struct oldest *oldest)
+{
+	struct key entry, about;
+
+	change_key(&entry, oldest->store, oldest->sequence);
+	change_record_prefix(
+	    &about, oldest->store, oldest->change.kind, (uint64_t)oldest->change.id);
+	key_u64(&about, oldest->sequence);
+	kv_del(txn, KV_CHANGE, key_slice(&entry));
+	kv_del(txn, KV_CHANGE_RECORD, key_slice(&about));
 }
 
 bool
-change_trim(
-    struct kv_txn *txn, int64_t before_ms, uint64_t keep_max, unsigned count_max)
+change_trim(struct kv_txn *txn, uint32_t *store, int64_t before_ms, uint64_t keep_max,
+    unsigned count_max)
 {
-	uint64_t last = counter_get(txn, 0, SLICE("change"));
+	unsigned dropped = 0;
 
-	for (unsigned i = 0; i < count_max; i++) {
-		struct oldest oldest = { 0 };
-		struct key    key, about;
+	for (unsigned stores = 0; stores < STORES_PER_TRIM;) {
+		struct oldest oldest;
 
-		if (!read_oldest(txn, &oldest))
+		if (dropped == count_max)
+			return false;
+		if (!find_oldest(txn, *store, &oldest)) {
+			*store = 0;
 			return true;
-		if (oldest.time >= before_ms && last - oldest.sequence < keep_max)
-			return true;
-		key_init_bare(&key);
-		key_u64(&key, oldest.sequence);
-		/* The kind points into the entry: build its key before that goes. */
-		record_prefix(
-		    &about, (uint32_t)oldest.store, oldest.kind, (uint64_t)oldest.id);
-		key_u64(&about, oldest.sequence);
-		kv_del(txn, KV_CHANGE, key_slice(&key));
-		kv_del(txn, KV_CHANGE_RECORD, key_slice(&about));
+		}
+		/* A damaged entry stays, and keeps those of its own store alone. */
+		if (oldest.is_sound &&
+		    (oldest.change.time < before_ms ||
+			change_last(txn, oldest.store) - oldest.sequence >= keep_max)) {
+			drop(txn, &oldest);
+			dropped++;
+		} else {
+			*store = oldest.store + 1; /* behind the last one: 0 again */
+			stores++;
+		}
 	}
-	return false;
+	return true;
 }

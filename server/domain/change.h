@@ -1,13 +1,17 @@
 /*
- * change -- the ordered log of all changes, which is also the audit trail.
+ * change -- the ordered log of all changes of a store, which is also its audit trail.
  *
  * Written in the transaction of the change itself.  An entry is a packed map:
- * seq, time, kind, op, id, uid, revision, token (who), fields (names of what
- * changed) and set (the new values, cleared ones as nil; without secrets).  The
- * store is in the key of the index, and in the entry for those who read them all.
+ * seq, time, kind, op, id, uid, revision, token (who; nil: an operator, or the server
+ * itself), fields (names of what changed) and set (the new values, cleared ones as
+ * nil; without secrets).
  *
- * Old entries leave by age and number; the values of an anonymised customer
- * leave at once, the names of the fields stay.
+ * Each store counts its own changes, from 1 on and without gaps, so that stores do
+ * not show to each other and that a reader can tell what is missing: only the oldest
+ * ever go.  The log of store 0 has the stores and the tokens.
+ *
+ * Old entries leave by age and number; the values of an anonymised customer leave at
+ * once, the names of the fields stay.  Reading is in feed.h.
  */
 
 #ifndef DOMAIN_CHANGE_H
@@ -15,8 +19,42 @@
 
 #include "server/domain/edit.h"
 
+/* More than any entry takes: a whole record, the names of its fields, and the rest. */
+#define CHANGE_BYTES_MAX (RECORD_BYTES_MAX + 4096u)
+
 /* Append what EDIT changed. */
 void change_append(struct edit *edit);
+
+/* Where an entry is, and the entries about one record, each of which a sequence ends.
+ */
+void change_key(struct key *key, uint32_t store, uint64_t sequence);
+void change_record_prefix(
+    struct key *key, uint32_t store, const struct kind *kind, uint64_t id);
+
+/* The newest sequence number of the store; 0 when nothing ever changed in it. */
+uint64_t change_last(struct kv_txn *txn, uint32_t store);
+
+/* The oldest that is kept; that of the next change when none is. */
+uint64_t change_oldest(struct kv_txn *txn, uint32_t store);
+
+/* What the server itself must know of an entry. */
+struct change {
+	int64_t            sequence;
+	int64_t            time;
+	const struct kind *kind;
+	int64_t            id;
+	int64_t            token; /* 0: nil */
+	struct slice       set;   /* packed */
+};
+
+/* Take the entry VALUE apart.  False when it is none. */
+bool change_decode(struct change *change, struct slice value);
+
+/*
+ * Append the entry VALUE with the packed map SET in place of its own.  False when it
+ * is no entry.
+ */
+bool change_pack(struct slice value, struct slice set, struct buf *buf);
 
 /*
  * Remove the values from the entries about one customer, from the one behind
@@ -27,10 +65,11 @@ bool change_erase(struct kv_txn *txn, uint32_t store, uint64_t id, uint64_t *seq
     unsigned count_max, struct buf *scratch);
 
 /*
- * Drop entries that are older than BEFORE_MS, and those beyond the newest KEEP_MAX;
- * at most COUNT_MAX of them.  True when none is left to drop.
+ * Drop entries that are older than BEFORE_MS, and those beyond the newest KEEP_MAX of
+ * their store; at most COUNT_MAX of them.  Goes round the stores, some in each call:
+ * *STORE, 0 at first, is where the next call goes on.  False when that should be soon.
  */
-bool change_trim(
-    struct kv_txn *txn, int64_t before_ms, uint64_t keep_max, unsigned count_max);
+bool change_trim(struct kv_txn *txn, uint32_t *store, int64_t before_ms,
+    uint64_t keep_max, unsigned count_max);
 
 #endif

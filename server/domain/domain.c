@@ -310,7 +310,8 @@ keep_house(struct domain *domain, struct call *call, struct kv_txn *txn, bool *m
 
 	if (anonymize_step(call, txn, more) != STATUS_OK)
 		return;
-	if (!change_trim(txn, now_ms - domain->options.change_keep_ms,
+	if (!change_trim(txn, &domain->trim_store,
+		now_ms - domain->options.change_keep_ms,
 		domain->options.change_keep_max, TRIMMED_PER_STEP))
 		*more = true;
 	if (!idempotency_trim(txn, now_ms, TRIMMED_PER_STEP))

@@ -23,8 +23,8 @@
 #include "server/domain/call.h"
 
 struct domain_options {
-	int64_t  change_keep_ms;  /* changes older than this leave the feed … */
-	uint64_t change_keep_max; /* … and those beyond this number */
+	int64_t  change_keep_ms;  /* changes older than this leave their log … */
+	uint64_t change_keep_max; /* … and those beyond this number in it */
 };
 
 /*

@@ -17,6 +17,7 @@ struct domain {
 	atomic_uint_fast64_t token_epoch;    /* of what is committed */
 	uint64_t
 	    token_epoch_next; /* the writer's: of what the open batch would make it */
+	uint32_t trim_store; /* the writer's: whose old changes are dropped next */
 };
 
 /* The keyed hash of SECRET, TOKEN_HASH_BYTES long: what is kept in its place. */

@@ -29,7 +29,7 @@
 	X(GROUP_INDEX,      "group_index")                                                 \
 	X(TAG,              "tag")                                                         \
 	X(TAG_UNIQUE,       "tag_unique")                                                  \
-	X(CHANGE,           "change")           /* sequence -> change */                   \
+	X(CHANGE,           "change")           /* store, sequence -> change */            \
 	X(CHANGE_RECORD,    "change_record")    /* store, kind, id, sequence -> nothing */ \
 	X(IDEMPOTENCY,      "idempotency")      /* store, token, key -> first answer */    \
 	X(IDEMPOTENCY_DUE,  "idempotency_due")  /* time, store, token, key -> nothing */   \
