@@ -2,6 +2,12 @@
 #include "proto/limits.h"
 
 static const char *const want_words[] = { "revision", "record", NULL };
+static const char *const kind_words[] = {
+#define X(name, noun) noun,
+	PROTO_RECORDS(X)
+#undef X
+	    NULL
+};
 static const char *const anonymize_words[] = { "request", "cancel", NULL };
 
 static const struct field arguments[] = {

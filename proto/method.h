@@ -31,6 +31,8 @@
 	F(ARG, WANT,        "want",        WORD, 0, 0, 0, NULL, want_words)                  \
 	F(ARG, LIMIT,       "limit",       INTEGER, 1, LIST_LIMIT_MAX, 0, NULL, NULL)        \
 	F(ARG, AFTER,       "after",       INTEGER, 0, INTEGER_MAX, 0, NULL, NULL)           \
+	F(ARG, BEFORE,      "before",      INTEGER, 1, INTEGER_MAX, 0, NULL, NULL)           \
+	F(ARG, KIND,        "kind",        WORD, 0, 0, 0, NULL, kind_words)                  \
 	F(ARG, GROUP,       "group",       INTEGER, 1, INTEGER_MAX, 0, NULL, NULL)           \
 	F(ARG, TAG,         "tag",         TAG, 1, 25, 0, NULL, NULL)                        \
 	F(ARG, EMAIL,       "email",       EMAIL, 3, 254, 0, NULL, NULL)                     \
@@ -72,6 +74,7 @@
 	X(CUSTOMER_DELETE, "customer.delete", WRITE, CUSTOMERS_DELETE, CUSTOMER, ARGS_DELETE, OWN | FREES) \
 	X(CUSTOMER_VERIFY_PASSWORD, "customer.verify_password", READ, CUSTOMERS_PASSWORD, CUSTOMER, ARGS_ONE | A(EMAIL) | A(PASSWORD), OWN) \
 	X(CUSTOMER_ANONYMIZE, "customer.anonymize", WRITE, CUSTOMERS_ANONYMIZE, CUSTOMER, ARGS_ONE | A(IF_REVISION) | A(ANONYMIZE) | A(WANT), 0) \
+	X(CUSTOMER_HISTORY, "customer.history", READ, CHANGES_READ, CUSTOMER, ARGS_ONE | A(LIMIT) | A(BEFORE), 0) \
 	X(GROUP_CREATE,    "group.create",    WRITE, GROUPS_WRITE, GROUP, ARGS_CREATE, 0)    \
 	X(GROUP_GET,       "group.get",       READ,  GROUPS_READ,  GROUP, ARGS_ONE, 0)       \
 	X(GROUP_FIND,      "group.find",      READ,  GROUPS_READ,  GROUP, A(REFERENCE), 0)   \
@@ -93,7 +96,8 @@
 	X(TOKEN_GET,       "token.get",       READ,  OPERATE,    TOKEN, ARGS_ONE, 0)         \
 	X(TOKEN_LIST,      "token.list",      READ,  OPERATE,    TOKEN, ARGS_LIST | A(STORE), 0) \
 	X(TOKEN_UPDATE,    "token.update",    WRITE, OPERATE,    TOKEN, ARGS_UPDATE, 0)      \
-	X(TOKEN_DELETE,    "token.delete",    WRITE, OPERATE,    TOKEN, ARGS_DELETE, FREES)
+	X(TOKEN_DELETE,    "token.delete",    WRITE, OPERATE,    TOKEN, ARGS_DELETE, FREES)  \
+	X(CHANGE_READ,     "change.read",     READ,  CHANGES_READ, STORE, ARGS_LIST | A(KIND) | A(ID), 0)
 // clang-format on
 
 #define ARG_BIT(arg) (UINT64_C(1) << (arg))

@@ -25,6 +25,7 @@
 	X(REVISION_MISMATCH,     412, false, "the record has another revision")             \
 	X(REVISION_REQUIRED,     428, false, "this store wants if_revision in every update") \
 	X(LOCKED,                423, false, "the state of the record does not permit this") \
+	X(CHANGES_GONE,          410, false, "the changes asked for are not here any more")  \
 	X(IDEMPOTENCY_MISMATCH,  422, false, "the idempotency key came with another request before") \
 	X(TOO_LARGE,             413, false, "a bound on size or number is exceeded")       \
 	X(BUSY,                  503, true,  "too much work is waiting")                    \

@@ -22,9 +22,10 @@ call_pack_error(const struct call *call, enum status status, struct buf *buf)
 	const char *message = call->detail != NULL ? call->detail : info->text;
 	bool        has_errors = violations_any(&call->violations);
 	bool        has_revision = status == STATUS_REVISION_MISMATCH;
+	bool        has_range = status == STATUS_CHANGES_GONE;
 
 	assert(status != STATUS_OK);
-	pack_map(buf, 3u + has_errors + has_revision);
+	pack_map(buf, 3u + has_errors + has_revision + 2u * has_range);
 	pack_literal(buf, "code");
 	pack_text(buf, slice_text(info->name));
 	pack_literal(buf, "message");
@@ -38,5 +39,11 @@ call_pack_error(const struct call *call, enum status status, struct buf *buf)
 	if (has_revision) {
 		pack_literal(buf, "revision");
 		pack_integer(buf, call->revision);
+	}
+	if (has_range) {
+		pack_literal(buf, "oldest");
+		pack_integer(buf, (int64_t)call->oldest);
+		pack_literal(buf, "last");
+		pack_integer(buf, (int64_t)call->last);
 	}
 }

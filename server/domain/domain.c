@@ -7,6 +7,7 @@
 #include "server/domain/anonymize.h"
 #include "server/domain/change.h"
 #include "server/domain/domain_private.h"
+#include "server/domain/feed.h"
 #include "server/domain/idempotency.h"
 #include "server/domain/modify.h"
 #include "server/domain/query.h"
@@ -32,6 +33,7 @@ static const struct handler {
 	[METHOD_CUSTOMER_DELETE]      = { modify_check_delete, modify_delete, NULL },
 	[METHOD_CUSTOMER_VERIFY_PASSWORD] = { query_check_verify, query_verify, query_verify_finish },
 	[METHOD_CUSTOMER_ANONYMIZE]   = { modify_check_update, modify_update, NULL },
+	[METHOD_CUSTOMER_HISTORY]     = { feed_check_history,  feed_history,  NULL },
 	[METHOD_GROUP_CREATE]         = { modify_check_create, modify_create, NULL },
 	[METHOD_GROUP_GET]            = { query_check_get,     query_get,     NULL },
 	[METHOD_GROUP_FIND]           = { query_check_find,    query_find,    NULL },
@@ -54,6 +56,7 @@ static const struct handler {
 	[METHOD_TOKEN_LIST]           = { query_check_list,    query_list,    NULL },
 	[METHOD_TOKEN_UPDATE]         = { modify_check_update, modify_update, NULL },
 	[METHOD_TOKEN_DELETE]         = { modify_check_delete, modify_delete, NULL },
+	[METHOD_CHANGE_READ]          = { feed_check_read,     feed_read,     NULL },
 };
 // clang-format on
 
@@ -180,7 +183,7 @@ domain_identify_operator(struct identity *who)
 {
 	*who = (struct identity){
 		.scopes = SCOPE_BIT(SCOPE_OPERATE) | SCOPE_BIT(SCOPE_STORE_READ) |
-			  SCOPE_BIT(SCOPE_IMPORT),
+			  SCOPE_BIT(SCOPE_CHANGES_READ) | SCOPE_BIT(SCOPE_IMPORT),
 	};
 }
 
