@@ -234,7 +234,7 @@ def test_a_foreign_record_answers_byte_for_byte_like_a_missing_one(server, shop)
         if "id" not in method["args"] or verb == "create" or method["scope"] == "operate":
             continue
         for key in ("id", "uid"):
-            if not foreign[noun, key].get(key):
+            if not foreign.get((noun, key), {}).get(key):
                 continue
             if verb == "update":
                 extra["update"] = {"set": {"metadata": {}} if noun != "tag" else {"name": "x"}}
