@@ -13,6 +13,7 @@ call_init(struct call *call)
 	violations_init(&call->violations);
 	call->detail = NULL;
 	call->revision = 0;
+	call->oldest = call->last = 0;
 }
 
 void
