@@ -4,6 +4,8 @@
 #include "server/kv/lmdb_env.h"
 
 #define CHECKSUM_BYTES 8u
+#define VALUE_INLINE_MAX 2038u /* in a leaf; less, by the key, in fact */
+#define PAGE_OVERFLOW 0x04u    /* the flag of LMDB's page for larger ones */
 
 /* Over the table and the key too, so that a value in a wrong place is found out. */
 static uint64_t
@@ -41,13 +43,34 @@ lmdb_key(struct slice key)
 	return (MDB_val){ key.len, (void *)(uintptr_t)key.data };
 }
 
+/*
+ * LMDB keeps a value over VALUE_INLINE_MAX in pages of its own, whose head says how
+ * many they are.  To believe a damaged length would be to read on behind them, and
+ * behind the end of the file, which is a SIGBUS.
+ */
+static bool
+is_within_its_pages(MDB_val stored)
+{
+	struct {
+		uint64_t number;
+		uint16_t pad, flags;
+		uint32_t pages;
+	} head;
+
+	if (stored.mv_size <= VALUE_INLINE_MAX)
+		return true;
+	memcpy(&head, (const char *)stored.mv_data - sizeof(head), sizeof(head));
+	return (head.flags & PAGE_OVERFLOW) != 0 &&
+	       sizeof(head) + stored.mv_size <= (uint64_t)head.pages * LMDB_PAGE_BYTES;
+}
+
 int
 lmdb_verify(const struct kv *kv, enum kv_table table, struct slice key, MDB_val stored,
     struct slice *value)
 {
 	const unsigned char *data = stored.mv_data;
 
-	if (stored.mv_size < CHECKSUM_BYTES)
+	if (stored.mv_size < CHECKSUM_BYTES || !is_within_its_pages(stored))
 		return LMDB_DAMAGED;
 	*value = slice_of(data + CHECKSUM_BYTES, stored.mv_size - CHECKSUM_BYTES);
 	return get_le64(data) == checksum(kv, table, key, *value) ? 0 : LMDB_DAMAGED;

@@ -137,6 +137,32 @@ a_damaged_value_can_be_replaced(void **state)
 	assert_string_equal(look_up(f, KV_CUSTOMER, "ada"), "restored");
 }
 
+/* Without the check, this reads behind the end of the file: SIGBUS. */
+static void
+a_damaged_length_is_not_believed(void **state)
+{
+	static const char head[] =
+	    "\1\0\3\0ada"; /* of a node: flags, key length, key */
+	static char        value[3000];
+	struct kv_fixture *f = *state;
+	size_t             len, count = 0;
+	char              *bytes, *at;
+
+	memset(value, 'x', sizeof(value) - 1);
+	must_put(f, KV_CUSTOMER, "ada", value);
+	must_close(f);
+	bytes = at = contents(f, &len);
+	while ((at = memmem(at, len - (size_t)(at - bytes), head, sizeof(head) - 1))) {
+		overwrite(f, at - bytes - 2, "\0\1", 2); /* the length's upper half */
+		at++;
+		count++;
+	}
+	assert_true(count > 0);
+	free(bytes);
+	must_open(f);
+	assert_int_equal(look(f, "ada"), STATUS_DAMAGED);
+}
+
 /* Put the bytes STORED, which should begin with a checksum, past the seam. */
 static void
 put_raw(struct kv_fixture *f, const char *table, const char *key, MDB_val stored)
@@ -732,6 +758,7 @@ main(void)
 		TEST(a_flipped_bit_damages_one_value_only),
 		TEST(a_scan_stops_at_a_damaged_value),
 		TEST(a_damaged_value_can_be_replaced),
+		TEST(a_damaged_length_is_not_believed),
 		TEST(a_value_without_room_for_a_checksum_is_damaged),
 		TEST(a_value_in_a_wrong_place_is_damaged),
 		TEST(a_second_server_is_refused),
