@@ -305,6 +305,13 @@ CUSTOMERD_API bool customerd_get_bool(
     struct customerd_slice value, const char *path, bool *is_true);
 
 /*
+ * Put TEXT into TO as one terminated line, cut to SIZE bytes between characters.  What
+ * a terminal might obey, and what is no UTF-8, becomes a question mark.
+ */
+CUSTOMERD_API void customerd_printable(
+    char *to, size_t size, struct customerd_slice text);
+
+/*
  * Walk a list or a map:
  *
  *	customerd_walk(&walk, value);

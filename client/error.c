@@ -75,6 +75,15 @@ append_printable(char *to, size_t size, struct slice text)
 	to[used] = '\0';
 }
 
+void
+customerd_printable(char *to, size_t size, struct customerd_slice text)
+{
+	if (size == 0)
+		return;
+	to[0] = '\0';
+	append_printable(to, size, slice_in(text));
+}
+
 static struct slice
 text_at(struct customerd_slice value, const char *path)
 {

@@ -47,7 +47,8 @@ ctl_run_ping(struct ctl *ctl, const char *const *arguments)
 static void
 print_lines(const char *path, json_t *value)
 {
-	char        longer[512];
+	char        longer[512], line[512];
+	char       *text;
 	const char *key;
 	json_t     *item;
 
@@ -59,12 +60,14 @@ print_lines(const char *path, json_t *value)
 	}
 	if (json_is_object(value))
 		return;
-	printf("%-40s ", path);
-	if (json_is_string(value))
-		fputs(json_string_value(value), stdout);
-	else
-		json_dumpf(value, stdout, JSON_ENCODE_ANY | JSON_COMPACT);
-	fputc('\n', stdout);
+	text = json_is_string(value)
+		   ? strdup(json_string_value(value))
+		   : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+	snprintf(longer, sizeof(longer), "%-40s %s", path, text == NULL ? "" : text);
+	free(text);
+	customerd_printable(
+	    line, sizeof(line), (struct customerd_slice){ longer, strlen(longer) });
+	puts(line);
 }
 
 enum ctl_exit

@@ -41,14 +41,18 @@ say_fields(struct customerd_slice details)
 {
 	struct customerd_walk  walk;
 	struct customerd_slice errors = { NULL, 0 }, one, path, text;
+	char                   field[256], reason[256];
 
 	customerd_get(details, "errors", &errors);
 	customerd_walk(&walk, errors);
-	while (customerd_next(&walk, NULL, &one))
-		if (customerd_get_text(one, "path", &path) &&
-		    customerd_get_text(one, "message", &text))
-			fprintf(stderr, "  %.*s %.*s\n", (int)path.len, path.data,
-			    (int)text.len, text.data);
+	while (customerd_next(&walk, NULL, &one)) {
+		if (!customerd_get_text(one, "path", &path) ||
+		    !customerd_get_text(one, "message", &text))
+			continue;
+		customerd_printable(field, sizeof(field), path);
+		customerd_printable(reason, sizeof(reason), text);
+		fprintf(stderr, "  %s %s\n", field, reason);
+	}
 }
 
 static enum ctl_exit
