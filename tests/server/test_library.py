@@ -1,0 +1,71 @@
+"""libcustomerd as its users get it: what it exports, and its examples."""
+
+import os
+import subprocess
+
+import pytest
+
+from support.customerctl import CUSTOMERCTL
+from support.customerd import PATIENCE_S, ROOT, must_create
+
+LIBRARY = os.path.join(os.path.dirname(CUSTOMERCTL), "..", "..", "client")
+HEADER = os.path.join(ROOT, "client", "customerd.h")
+
+
+def output(*command):
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE,
+                          timeout=PATIENCE_S).stdout.decode()
+
+
+def example(name, *arguments):
+    """Run an example; (exit status, what it printed)."""
+    done = subprocess.run([os.path.join(LIBRARY, "examples", name), *arguments],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          timeout=PATIENCE_S)
+    return done.returncode, done.stdout.decode()
+
+
+@pytest.mark.parametrize("listing", [("nm", "-D", "libcustomerd.so"),
+                                     ("nm", "-g", "libcustomerd.a")])
+def test_only_its_own_names_are_exported(listing):
+    lines = output(*listing[:2], "--defined-only",
+                   os.path.join(LIBRARY, listing[2])).splitlines()
+    names = {line.split()[2].split("@")[0] for line in lines if len(line.split()) == 3}
+    # Sanitizers mark where each variable ends, by names of their own.
+    foreign = {name for name in names - {"CUSTOMERD_1"}
+               if not name.startswith(("customerd_", "__odr_asan"))}
+    assert len(names) > 50 and not foreign
+
+
+def test_every_exported_name_is_in_the_header():
+    with open(HEADER) as file:
+        header = file.read()
+    for line in output("nm", "-D", "--defined-only",
+                       os.path.join(LIBRARY, "libcustomerd.so")).splitlines():
+        name = line.split()[2].split("@")[0]
+        assert name == "CUSTOMERD_1" or name + "(" in header
+
+
+def test_the_number_of_the_interface_is_in_the_name():
+    assert "libcustomerd.so.1" in output(
+        "objdump", "-p", os.path.join(LIBRARY, "libcustomerd.so"))
+
+
+def test_the_header_stands_alone(tmp_path):
+    source = tmp_path / "alone.c"
+    source.write_text('#include "customerd.h"\nint alone;\n')
+    output("cc", "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-c",
+           "-I", os.path.dirname(HEADER), "-o", str(tmp_path / "alone.o"), str(source))
+
+
+def test_the_poll_example_reads_many_customers(server, shop):
+    ids = [must_create(shop.c, email="n%d@example.com" % n)["id"] for n in range(20)]
+    status, out = example("poll", "customerd://%s:%d" % server.address, shop.token(),
+                          str(ids[0]), str(ids[-1]))
+    assert status == 0
+    assert sorted(out.split()) == sorted("n%d@example.com" % n for n in range(20))
+
+
+def test_the_libev_example_asks_for_the_time(server):
+    status, out = example("ev", "unix:" + server.unix)
+    assert status == 0 and int(out) > 1600000000000
