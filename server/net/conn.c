@@ -70,6 +70,7 @@ take_frames(struct conn *conn, struct slice bytes)
 	size_t   taken = 0, len = 1;
 	unsigned count = 0;
 
+	conn->loop->now_us = clock_mono_us();
 	while (taken < bytes.len && len > 0 && count++ < CONN_FRAMES_MAX &&
 	       may_take_frames(conn)) {
 		len = take_frame(conn, slice_of(bytes.data + taken, bytes.len - taken));

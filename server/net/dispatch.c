@@ -47,8 +47,10 @@ count(struct request *request, enum status status)
 {
 	struct metric_set   *metrics = request->loop->metrics;
 	const struct method *method = request->call.method;
-	int64_t              took_us = clock_mono_us() - request->begun_us;
+	int64_t              now_us = clock_mono_us();
+	int64_t              took_us = now_us - request->begun_us;
 
+	request->loop->now_us = now_us; /* the next one may begin */
 	if (method)
 		metric_latency_add(
 		    metrics, method->number, took_us, status != STATUS_OK);
@@ -198,8 +200,8 @@ refuse_params(struct call *call, const char *key)
 
 /* Fill REQUEST's call in from MESSAGE, which was DECODED so, and judge it. */
 static enum status
-prepare(struct request *request, struct conn *conn, const struct message *message,
-    enum status decoded)
+prepare(struct request *request, struct conn *conn, const struct method *method,
+    const struct message *message, enum status decoded)
 {
 	struct loop *loop = request->loop;
 	struct call *call = &request->call;
@@ -207,10 +209,10 @@ prepare(struct request *request, struct conn *conn, const struct message *messag
 
 	call_init(call);
 	call->domain = loop->server->domain;
-	call->method = method_find(message->method);
+	call->method = method;
 	call->arena = &request->arena;
 	call->scratch = &request->scratch;
-	call->now_ms = clock_wall_ms();
+	call->now_ms = (int64_t)(ev_now(loop->ev) * 1000.0); /* as of this turn */
 	if (loop->is_stopping)
 		return STATUS_SHUTTING_DOWN;
 	if (call->method == NULL)
@@ -243,12 +245,12 @@ run_inline(struct request *request, struct conn *conn)
 
 /* Answer straight into the connection's output. */
 static void
-dispatch_inline(struct conn *conn, struct request *request,
+dispatch_inline(struct conn *conn, struct request *request, const struct method *method,
     const struct message *message, enum status decoded)
 {
 	struct buf *out = &conn->out;
 	size_t      mark = out->len;
-	enum status status = prepare(request, conn, message, decoded);
+	enum status status = prepare(request, conn, method, message, decoded);
 
 	if (status == STATUS_OK) {
 		request->call.result = out;
@@ -329,7 +331,7 @@ dispatch_detached(struct conn *conn, struct request *request,
 	conn->weight += request->weight;
 	metric_add(request->loop->metrics, METRIC_REQUESTS_OPEN, 1);
 	status = message_decode(&message, frame);
-	status = prepare(request, conn, &message, status);
+	status = prepare(request, conn, method, &message, status);
 	if (status == STATUS_OK)
 		begin_detached(request);
 	else
@@ -369,12 +371,12 @@ dispatch_request(struct conn *conn, const struct message *message, struct slice 
 		return;
 	}
 	request->msgid = message->msgid;
-	request->begun_us = clock_mono_us();
+	request->begun_us = conn->loop->now_us;
 	metric_add(conn->loop->metrics, METRIC_REQUESTS, 1);
 	if (is_detached(method))
 		dispatch_detached(conn, request, method, frame);
 	else
-		dispatch_inline(conn, request, message, decoded);
+		dispatch_inline(conn, request, method, message, decoded);
 }
 
 /* cancel [msgid] */

@@ -57,6 +57,8 @@ struct loop {
 	struct mailbox  mailbox;
 	struct ev_async woken; /* something is in the mailbox */
 
+	int64_t now_us; /* monotonic clock: when the request at hand began */
+
 	struct link conns;    /* all connections */
 	struct link touched;  /* … with something to do at the end of the turn */
 	struct link runnable; /* … with whole messages left from an earlier turn */
