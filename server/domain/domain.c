@@ -251,6 +251,7 @@ start_anew(struct call *call)
 	violations_init(&call->violations);
 	call->detail = NULL;
 	call->revision = 0;
+	call->noted = NULL; /* the arena may be new since */
 	call->noted_count = 0;
 }
 
