@@ -169,6 +169,13 @@ next_msgid(struct customerd_core *core)
 	return core->msgid;
 }
 
+static enum customerd_status
+queue_full(struct customerd_error *error)
+{
+	error_set(error, "QUEUE_FULL", true, "too many calls are waiting");
+	return CUSTOMERD_NOT_SENT;
+}
+
 enum customerd_status
 core_begin(struct customerd_core *core, const struct customerd_call *requested,
     int64_t now_ms, customerd_callback *callback, void *user, struct call **out,
@@ -182,10 +189,8 @@ core_begin(struct customerd_core *core, const struct customerd_call *requested,
 
 	if (core->doomed)
 		return error_misuse(error, "the handle is being freed");
-	if (core->pending == PENDING_MAX || core->pending_bytes > PENDING_BYTES_MAX) {
-		error_set(error, "QUEUE_FULL", true, "too many calls are waiting");
-		return CUSTOMERD_NOT_SENT;
-	}
+	if (core->pending == PENDING_MAX)
+		return queue_full(error);
 	status = call_new(
 	    &call, requested, next_msgid(core), timeout_ms, &core->scratch, error);
 	if (status != CUSTOMERD_OK)
@@ -211,9 +216,12 @@ customerd_core_call(struct customerd_core *core, const struct customerd_call *re
     struct customerd_error *error)
 {
 	struct call          *call;
-	enum customerd_status status =
-	    core_begin(core, requested, now_ms, callback, user, &call, error);
+	enum customerd_status status;
 
+	/* One slot is hello's, or a full queue could never be sent. */
+	if (core->pending >= PENDING_MAX - 1 || core->pending_bytes > PENDING_BYTES_MAX)
+		return queue_full(error);
+	status = core_begin(core, requested, now_ms, callback, user, &call, error);
 	if (status == CUSTOMERD_OK && id != NULL)
 		*id = call->msgid;
 	return status;
@@ -321,8 +329,7 @@ find_expired(struct customerd_core *core, int64_t now_ms)
 	for (unsigned place = 0; place < CALL_PLACE_COUNT; place++) {
 		struct call *call;
 
-		TAILQ_FOREACH(call, &core->calls[place], link)
-		{
+		TAILQ_FOREACH (call, &core->calls[place], link) {
 			if (call->deadline_ms < 0)
 				continue;
 			if (call->deadline_ms <= now_ms)

@@ -52,8 +52,7 @@ print_lines(const char *path, json_t *value)
 	const char *key;
 	json_t     *item;
 
-	json_object_foreach(value, key, item)
-	{
+	json_object_foreach (value, key, item) {
 		snprintf(longer, sizeof(longer), "%s%s%s", path,
 		    path[0] == '\0' ? "" : ".", key);
 		print_lines(longer, item);
@@ -129,8 +128,7 @@ parse_meta(const char *text, json_t **meta, struct customerd_call *call)
 		ctl_say("--meta: %s", why);
 		return CTL_USAGE;
 	}
-	json_object_foreach(*meta, key, value)
-	{
+	json_object_foreach (*meta, key, value) {
 		if (take_meta(call, key, value))
 			continue;
 		ctl_say("--meta: no such key, or not its type: %s", key);

@@ -39,8 +39,7 @@ pack_pairs(
 	json_t     *value;
 
 	pack_map(buf, (uint32_t)json_object_size(object));
-	json_object_foreach(walked, key, value)
-	{
+	json_object_foreach (walked, key, value) {
 		pack_text(buf, slice_text(key));
 		if (!pack_nested(buf, value, depth, why))
 			return false;

@@ -59,14 +59,12 @@ resolve(const struct load *load, json_t *value)
 	if (json_is_string(value))
 		return resolve_text(load, value);
 	copy = json_copy(value);
-	json_object_foreach(value, key, item)
-	{
+	json_object_foreach (value, key, item) {
 		resolved = resolve(load, item);
 		if (resolved == NULL || json_object_set_new(copy, key, resolved) != 0)
 			goto failed;
 	}
-	json_array_foreach(value, i, item)
-	{
+	json_array_foreach (value, i, item) {
 		resolved = resolve(load, item);
 		if (resolved == NULL || json_array_set_new(copy, i, resolved) != 0)
 			goto failed;
@@ -85,8 +83,7 @@ find_bad_key(json_t *line)
 	const char *key;
 	json_t     *value;
 
-	json_object_foreach(line, key, value)
-	{
+	json_object_foreach (line, key, value) {
 		bool is_text = strcmp(key, "method") == 0 ||
 			       strcmp(key, "token") == 0 || strcmp(key, "save") == 0;
 		bool is_args = strcmp(key, "args") == 0;
