@@ -6,7 +6,7 @@ import struct
 import msgpack
 import pytest
 
-from support.customerd import (Refused, Shop, describe, fresh, get, must_create, refused)
+from support.customerd import Refused, describe, get, must_create, refused
 
 PING = b"\x94\x00\x01\xa4ping\x91"
 

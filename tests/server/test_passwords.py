@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from support.customerd import Refused, Server, Shop, fresh, get, must_create, must_update, refused
+from support.customerd import Refused, Shop, fresh, get, must_create, must_update, refused
 
 
 @pytest.fixture

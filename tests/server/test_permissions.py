@@ -2,6 +2,7 @@
 
 import time
 
+import msgpack
 import pytest
 
 from support.customerd import (SCOPES, Refused, Shop, describe, fresh, get, must_create,
@@ -115,6 +116,34 @@ def test_a_bad_hello_leaves_no_identity(shop, c):
     c.call("customer.list")
 
 
+def test_each_request_is_judged_by_the_hello_before_it(shop):
+    """Two hellos and three calls in one write."""
+    one, two = shop.token(["customers.read"]), shop.token(["groups.read"])
+    nobody = shop.dial_token()
+    nobody.send_raw(b"".join(msgpack.packb(nobody.request(n, method, args)) for n, (method, args)
+                             in enumerate([("customer.list", {}), ("hello", {"token": one}),
+                                           ("customer.list", {}), ("hello", {"token": two}),
+                                           ("customer.list", {}), ("group.list", {})])))
+    codes = []
+    for n in range(6):
+        try:
+            nobody.wait(n)
+            codes.append("OK")
+        except Refused as refusal:
+            codes.append(refusal.code)
+    assert codes == ["UNAUTHENTICATED", "OK", "OK", "OK", "FORBIDDEN", "OK"]
+
+
+def test_a_flood_of_wrong_tokens_harms_nobody(shop, c):
+    ada = must_create(c)
+    nobody = shop.dial_token()
+    pending = [nobody.send("customer.list", token="wrong token %d" % n) for n in range(2000)]
+    for msgid in pending:
+        with pytest.raises(Refused, match="UNAUTHENTICATED"):
+            nobody.wait(msgid)
+    assert get(c, ada) == ada
+
+
 def test_a_token_in_meta_counts_for_one_request(shop):
     nobody = shop.dial_token()
     token = shop.token()
@@ -201,7 +230,6 @@ def test_a_bound_token_may_call_exactly_the_methods_for_ones_own_record(shop, c)
 
 def raw_answer(c, method, arguments):
     """The answer as the bytes that arrive."""
-    import msgpack
     c.send_raw(msgpack.packb([0, 7, method, [arguments]]))
     data = b""
     while True:
@@ -252,6 +280,18 @@ def test_a_foreign_record_answers_byte_for_byte_like_a_missing_one(server, shop)
             other.c, method, {key: "nobody@example.com" for key in arguments}
             if "email" in arguments else {key: "nobody" for key in arguments})
     other.close()
+
+
+@pytest.mark.parametrize("noun", ["customer", "group", "tag"])
+def test_a_deleted_record_answers_byte_for_byte_like_one_that_never_was(c, noun):
+    fields = {"email": "ada@example.com"} if noun == "customer" else {"name": "vip"}
+    record = must_create(c, noun, **fields)
+    c.call(noun + ".delete", {"id": record["id"]})
+    for verb in ("get", "delete"):
+        for key, missing in (("id", 2**53 - 1), ("uid", "zzzzzzzzzz")):
+            method = "%s.%s" % (noun, verb)
+            assert raw_answer(c, method, {key: record[key]}) == raw_answer(
+                c, method, {key: missing})
 
 
 def test_what_one_store_does_changes_nothing_in_another(server, shop):

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import stat
 import struct
@@ -289,8 +290,8 @@ def test_idle_connections_do_not_hold_up_a_stop(own_server):
 
 
 def test_interrupt_stops_as_cleanly_as_terminate(own_server):
-    own_server.process.send_signal(2)
-    assert own_server._ended() == 0
+    own_server.process.send_signal(signal.SIGINT)
+    assert own_server.wait() == 0
     must_be_sound(own_server)
 
 

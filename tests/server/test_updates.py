@@ -298,11 +298,12 @@ def test_the_shape_of_every_update_is_judged_for_the_whole_call(c, three, atomic
 
 
 @pytest.mark.parametrize("atomic", [False, True])
-@pytest.mark.parametrize("key", ["id", "uid"])
-def test_a_customer_is_named_once_in_a_call(c, three, atomic, key):
+@pytest.mark.parametrize("first, second", itertools.product(("id", "uid"), repeat=2))
+def test_a_customer_is_named_once_in_a_call(c, three, atomic, first, second):
     one = three[0]
     refused(c, "customer.update_many", {"atomic": atomic, "updates": [
-        {key: one[key], "set": {"company": "x"}}, {key: one[key], "set": {"phone": "1"}}]},
+        {first: one[first], "set": {"company": "x"}},
+        {second: one[second], "set": {"phone": "1"}}]},
         "INVALID", {"updates.1.id": "DUPLICATE"})
     assert get(c, one) == one
 

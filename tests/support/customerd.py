@@ -230,14 +230,15 @@ class Server:
 
     def kill(self):
         self.process.kill()
-        self._ended()
+        self.wait()
 
     def terminate(self):
         """Stop cleanly; the exit status."""
         self.process.send_signal(signal.SIGTERM)
-        return self._ended()
+        return self.wait()
 
-    def _ended(self):
+    def wait(self):
+        """Wait for the end; the exit status."""
         status = self.process.wait(PATIENCE_S)
         self.reader.join(PATIENCE_S)
         self.process.stderr.close()
