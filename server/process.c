@@ -18,6 +18,8 @@ process_init(bool dumps)
 	const struct rlimit none = { 0, 0 };
 
 	signal(SIGPIPE, SIG_IGN);
+	/* A limit on file sizes is a full disk, not a reason to die. */
+	signal(SIGXFSZ, SIG_IGN);
 	umask(077);
 	if (!dumps) {
 		setrlimit(RLIMIT_CORE, &none);
@@ -41,8 +43,7 @@ process_catch_bus_errors(const char *data)
 
 	len = snprintf(bus_error_line, sizeof(bus_error_line),
 	    "customerd: the data file in %s cannot be read (SIGBUS): the disk failed, "
-	    "or "
-	    "somebody has cut the file; see \"customerd verify\"\n",
+	    "or somebody has cut the file; see \"customerd verify\"\n",
 	    data);
 	bus_error_len = len < (int)sizeof(bus_error_line) ? (size_t)len
 							  : sizeof(bus_error_line) - 1;
