@@ -328,7 +328,7 @@ def main():
         if variant != "release":
             # Killing a slow server shows nothing that killing a fast one does not.
             folders = [folder for folder in folders if folder != "durability"]
-        elif not arguments.quick and glob.glob(os.path.join(ROOT, "tests", "durability", "*")):
+        else:
             count(total, "fault", "build", build, "fault", ["build/fault/server"],
                   clear_logs("fault"))
         run_variant(total, variant, folders, length)
