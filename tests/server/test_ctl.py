@@ -1,7 +1,11 @@
 """customerctl: what it prints where, and how it ends."""
 
 import json
+import os
+import re
+import shutil
 import socket
+import subprocess
 import threading
 
 import msgpack
@@ -9,7 +13,9 @@ import pytest
 
 from support.customerctl import (DONE, NOT_CONNECTED, REFUSED, UNKNOWN, USAGE, ctl,
                                  ctl_tcp, ctl_unix)
-from support.customerd import must_create
+from support.customerd import ROOT, must_create
+
+PAGE = os.path.join(ROOT, "tools", "ctl", "customerctl.1")
 
 
 def test_ping_says_how_long_it_took(server):
@@ -32,6 +38,11 @@ def test_the_token_may_stand_in_the_environment(server, shop):
     other = ctl_tcp(server, "--token", "nobody knows this", "call", "customer.list",
                     token=token)
     assert other.status == REFUSED and "UNAUTHENTICATED" in other.said
+
+
+def test_an_empty_token_is_none(server):
+    done = ctl_unix(server, "--token", "", "status", token="nobody knows this")
+    assert done.status == DONE, done
 
 
 def test_arguments_may_come_from_standard_input(server, shop):
@@ -114,6 +125,23 @@ def test_help_begins_with_examples_and_documents_the_exit_codes():
     assert done.out.index("Examples") < done.out.index("Commands")
     for words in ("call METHOD [JSON]", "load FILE", "--timeout-ms", "could not connect"):
         assert words in done.out
+    assert max(map(len, done.out.splitlines())) <= 80
+
+
+def test_the_manual_page_has_every_option_and_exit_code():
+    with open(PAGE, encoding="ascii") as file:
+        page = file.read()
+    told = re.findall(r"^\.It Fl -([a-z-]+)", page, re.MULTILINE)
+    assert told == re.findall(r"^  --([a-z-]+)", ctl("--help").out, re.MULTILINE)
+    codes = page[page.index("EXIT STATUS"):page.index("EXAMPLES")]
+    assert re.findall(r"^\.It (\d)", codes, re.MULTILINE) == list("01234")
+
+
+@pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed")
+def test_the_manual_page_is_clean_mdoc():
+    lint = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", PAGE],
+                          capture_output=True, text=True)
+    assert lint.stdout == ""
 
 
 def test_where_nobody_listens_it_ends_with_3(tmp_path):

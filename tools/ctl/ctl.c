@@ -132,6 +132,8 @@ ctl_connect(struct ctl *ctl)
 	options.token = ctl->options.token;
 	if (options.token == NULL)
 		options.token = getenv("CUSTOMERD_TOKEN");
+	if (options.token != NULL && options.token[0] == '\0')
+		options.token = NULL;
 	address = address_of(&ctl->options);
 	if (address == NULL)
 		return CTL_USAGE;

@@ -25,10 +25,10 @@
 #define CTL_OPTIONS(X)                                                                     \
 	X(unix_path,  "unix",       "PATH",      "connect to this unix socket")            \
 	X(connect,    "connect",    "HOST:PORT", "connect by TCP; the default is 127.0.0.1:7410") \
-	X(server,     "server",     "ADDRESS",   "customerd://HOST:PORT or unix:PATH; several with commas") \
-	X(token,      "token",      "TOKEN",     "who asks; better in the environment, as CUSTOMERD_TOKEN") \
-	X(timeout_ms, "timeout-ms", "MS",        "how long to wait for a connection or an answer; 30000") \
-	X(meta,       "meta",       "JSON",      "of call: token, timeout_ms, idempotency_key, dry_run, traceparent") \
+	X(server,     "server",     "ADDRESS",   "customerd://HOST:PORT or unix:PATH; or several") \
+	X(token,      "token",      "TOKEN",     "who asks; better put into CUSTOMERD_TOKEN") \
+	X(timeout_ms, "timeout-ms", "MS",        "wait so long to connect (5000), for an answer (30000)") \
+	X(meta,       "meta",       "JSON",      "of call: dry_run, idempotency_key, token, timeout_ms") \
 	X(json,       "json",       NULL,        "JSON without spaces, on a terminal, too") \
 	X(version,    "version",    NULL,        "print the version")                      \
 	X(help,       "help",       NULL,        "print this")

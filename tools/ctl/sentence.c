@@ -10,9 +10,9 @@ static const struct sentence sentences[] = {
 	{ "status", ctl_run_status,
 	  "how the server is doing" },
 	{ "call METHOD [JSON]", ctl_run_call,
-	  "call any method; JSON is its arguments, - reads them from standard input" },
+	  "call any method with JSON as arguments (- reads stdin)" },
 	{ "load FILE", ctl_run_load,
-	  "make the calls in FILE, one JSON object a line; stops at the first refusal" },
+	  "make the calls in FILE, one a line, until one is refused" },
 };
 // clang-format on
 
