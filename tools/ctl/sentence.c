@@ -110,5 +110,5 @@ void
 sentence_help(FILE *out)
 {
 	for (size_t i = 0; i < SENTENCE_COUNT; i++)
-		fprintf(out, "  %-22s %s\n", sentences[i].text, sentences[i].help);
+		fprintf(out, "  %-20s %s\n", sentences[i].text, sentences[i].help);
 }
