@@ -248,7 +248,7 @@ def start_shim(arguments, programs, unix_path):
     must_be_free(arguments.rest, "--rest")
     must_be_free(arguments.admin, "--admin")
     programs.start(
-        [CUSTOMERD_REST, "--unix", unix_path, "--listen", arguments.rest,
+        [CUSTOMERD_REST, "--server", "unix:" + unix_path, "--listen", arguments.rest,
          "--admin", arguments.admin], os.path.join(arguments.data, "customerd-rest.log"))
 
 

@@ -232,6 +232,7 @@ struct http_settings {
 	int64_t  idle_timeout_ms; /* between two requests; 60,000 */
 	int64_t  write_timeout_ms;  /* to take one answer; 30,000 */
 	int64_t  linger_timeout_ms; /* to hear out a peer that was refused; 2,000 */
+	bool     is_quiet;          /* no log line for each request */
 	int64_t  drain_timeout_ms;  /* for what is under way at the end; 5,000 */
 };
 

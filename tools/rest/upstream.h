@@ -28,6 +28,7 @@ struct upstream {
 	struct ev_loop         *ev;
 	struct ev_timer         pause; /* between two pings */
 	struct log             *log;
+	bool                    has_been_asked; /* a ping has ended, well or not */
 	bool                    is_ready;
 	bool                    is_closing;
 };

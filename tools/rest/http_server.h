@@ -1,0 +1,54 @@
+/*
+ * http_server -- what a server is made of, for its own files; http.h is for others.
+ */
+
+#ifndef REST_HTTP_SERVER_H
+#define REST_HTTP_SERVER_H
+
+#include <ev.h>
+
+#include "server/base/log.h"
+#include "tools/rest/http.h"
+#include "tools/rest/http_response.h"
+
+#define HTTP_LISTENERS_MAX 8u
+#define HTTP_ACCEPT_BURST_MAX 64u
+#define HTTP_ACCEPT_REST_MS 100 /* after running out of descriptors */
+
+struct http_connection;
+
+struct http_server {
+	struct ev_loop         *ev;
+	struct http_application application;
+	struct http_settings    settings; /* without zeros */
+	struct log             *log;
+
+	struct ev_io    listeners[HTTP_LISTENERS_MAX]; /* their descriptors are ours */
+	unsigned        listener_count;
+	struct ev_timer rest; /* accept again at its end */
+	int             spare_fd;
+	int64_t         complained_at_ms; /* last log line about accepting, or 0 */
+
+	struct http_connection *connections;
+	uint64_t                id_prefix; /* of requests: random, then counted */
+	uint64_t                id_last;
+	int64_t                 date_s; /* the second that DATE tells */
+	char                    date[HTTP_DATE_BYTES];
+	uint64_t                counters[HTTP_COUNTER_COUNT];
+
+	bool            is_draining;
+	struct ev_timer drain; /* the end of patience */
+	void (*drained)(void *user);
+	void *drained_user;
+};
+
+/* The present date, as HTTP writes it. */
+const char *http_server_date(struct http_server *server);
+
+/* A new id for a request. */
+void http_server_make_id(struct http_server *server, char id[HTTP_ID_BYTES]);
+
+/* A connection has gone. */
+void http_server_on_closed(struct http_server *server);
+
+#endif

@@ -1,0 +1,77 @@
+/*
+ * option -- everything that can be set about customerd-rest, said once.
+ *
+ * The table is all there is to know: the command line and --help walk it.
+ *
+ * Errors are sentences, without a newline, in the buffer WHY of the caller.
+ *
+ * Memory.  Texts are those of the command line, and borrowed.
+ */
+
+#ifndef REST_OPTION_H
+#define REST_OPTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/*
+ * X(member, name, KIND, placeholder, default, min, max, help)
+ *
+ * Min and max bound a number, and the length of a text.
+ */
+// clang-format off
+#define REST_OPTIONS(X)                                                                    \
+	X(server, "server", TEXT, "ADDRESS", "customerd://127.0.0.1:7410", 1, 1000,        \
+	    "customerd: customerd://HOST:PORT or unix:PATH, or several with commas")       \
+	X(listen, "listen", TEXT, "HOST:PORT", "127.0.0.1:7480", 0, 300,                   \
+	    "the address to serve; empty for none")                                        \
+	X(listen_fd, "listen-fd", NUMBER, "N", "0", 3, 1048576,                            \
+	    "a listening socket that was inherited")                                       \
+	X(admin, "admin", TEXT, "HOST:PORT", "127.0.0.1:7481", 0, 300,                     \
+	    "the address of /live, /ready and /metrics; empty for none")                   \
+	X(admin_fd, "admin-fd", NUMBER, "N", "0", 3, 1048576,                              \
+	    "the same as a listening socket that was inherited")                           \
+	X(allow_plain_http, "allow-plain-http", FLAG, "", "no", 0, 1,                      \
+	    "permit --listen beyond this machine; tokens then travel in clear")            \
+	X(connections_max, "connections-max", NUMBER, "N", "1000", 1, 100000,              \
+	    "connections open at once; more are refused")                                  \
+	X(body_bytes_max, "body-bytes-max", NUMBER, "BYTES", "262144", 1, 1048576,         \
+	    "the longest body of a request")                                               \
+	X(head_timeout_ms, "head-timeout-ms", NUMBER, "MS", "10000", 1, 3600000,           \
+	    "how long a request line and headers may take")                                \
+	X(body_timeout_ms, "body-timeout-ms", NUMBER, "MS", "30000", 1, 3600000,           \
+	    "how long a body may take")                                                    \
+	X(idle_timeout_ms, "idle-timeout-ms", NUMBER, "MS", "60000", 1, 3600000,           \
+	    "how long a connection may rest between two requests")                         \
+	X(write_timeout_ms, "write-timeout-ms", NUMBER, "MS", "30000", 1, 3600000,         \
+	    "how long a client may take for an answer")                                    \
+	X(drain_timeout_ms, "drain-timeout-ms", NUMBER, "MS", "5000", 1, 3600000,          \
+	    "how long requests under way may take after SIGTERM")                          \
+	X(log_level, "log-level", TEXT, "LEVEL", "info", 1, 16,                            \
+	    "error, warning, info or debug; requests are info")                            \
+	X(help, "help", FLAG, "", "no", 0, 1, "print this and end")                        \
+	X(version, "version", FLAG, "", "no", 0, 1, "print the version and end")
+
+/* The type of the member of a row, by kind. */
+#define REST_OPTION_TYPE_TEXT   const char *
+#define REST_OPTION_TYPE_NUMBER int64_t
+#define REST_OPTION_TYPE_FLAG   bool
+// clang-format on
+
+struct rest_options {
+#define X(member, name, KIND, placeholder, standard, min, max, help) \
+	REST_OPTION_TYPE_##KIND member;
+	REST_OPTIONS(X)
+#undef X
+};
+
+/* Fill OPTIONS from the arguments behind ARGV[0] and the defaults. */
+bool rest_option_parse(struct rest_options *options, int argc, char *const argv[],
+    char *why, size_t why_size);
+
+/* Print --help to OUT. */
+void rest_option_help(FILE *out);
+
+#endif
