@@ -84,6 +84,21 @@ what_runs_expires_in_order_and_not_too_early(void **state)
 }
 
 static void
+what_was_started_later_expires_later(void **state)
+{
+	int64_t later_ms;
+
+	(void)state;
+	deadline_start(&fixture.list, &fixture.items[0].deadline);
+	ev_sleep(TIMEOUT_MS / 2000.0);
+	later_ms = clock_mono_ms();
+	deadline_start(&fixture.list, &fixture.items[1].deadline);
+	run();
+	assert_int_equal(fixture.items[0].order, 1);
+	assert_true(fixture.items[1].expired_ms >= later_ms + TIMEOUT_MS);
+}
+
+static void
 what_is_stopped_does_not_expire(void **state)
 {
 	(void)state;
@@ -136,6 +151,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 		    what_runs_expires_in_order_and_not_too_early, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    what_was_started_later_expires_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    what_is_stopped_does_not_expire, setup, teardown),
 		cmocka_unit_test_setup_teardown(
