@@ -9,6 +9,11 @@ import pytest
 from support.customerd import Server, Shop
 
 
+def pytest_configure(config):
+    # Of pynvim, which Debian ships as it is.
+    config.addinivalue_line("filterwarnings", "ignore:the imp module:DeprecationWarning")
+
+
 @pytest.fixture(scope="session")
 def server():
     with Server("--loops", "2") as server:
