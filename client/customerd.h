@@ -67,11 +67,10 @@ CUSTOMERD_API const char *customerd_version(void);
  */
 enum customerd_status {
 	CUSTOMERD_OK = 0,
-	CUSTOMERD_REFUSED = 1,  /* the server said no; nothing was changed */
-	CUSTOMERD_MISUSE = 2,   /* the caller's mistake; nothing was sent */
-	CUSTOMERD_NOT_SENT = 3, /* no connection, or no room; nothing was sent */
-	CUSTOMERD_UNKNOWN =
-	    4, /* sent, but no answer: it may or may not have happened */
+	CUSTOMERD_REFUSED = 1,   /* the server said no; nothing was changed */
+	CUSTOMERD_MISUSE = 2,    /* the caller's mistake; nothing was sent */
+	CUSTOMERD_NOT_SENT = 3,  /* no connection, or no room; nothing was sent */
+	CUSTOMERD_UNKNOWN = 4,   /* sent, not answered: it may have happened, or not */
 	CUSTOMERD_NO_MEMORY = 5, /* nothing was sent */
 };
 
@@ -93,7 +92,7 @@ struct customerd_error {
 	char    message[256];
 	char    path[96];  /* of the first field that was refused: "set.email", or "" */
 	int64_t revision;  /* with REVISION_MISMATCH: the record's; else 0 */
-	bool    retryable; /* nothing was changed, and a repeat may well succeed */
+	bool    retryable; /* a repeat does no harm and may well succeed */
 	/* The server's whole error map, or empty; valid as long as a result is. */
 	struct customerd_slice details;
 };
@@ -163,8 +162,10 @@ CUSTOMERD_API enum customerd_status customerd_ping(
 /* The answer to hello: versions, limits, who we are.  Valid until the next call. */
 CUSTOMERD_API struct customerd_slice customerd_greeting(const struct customerd *c);
 
-/* One record: of the customer ID, or of the one whose KEY (email, slug, reference)
- * is TEXT.  *RECORD is valid until the next call on C. */
+/*
+ * One record: of the customer ID, or of the one whose KEY (email, slug, reference) is
+ * TEXT.  *RECORD is valid until the next call on C.
+ */
 CUSTOMERD_API enum customerd_status customerd_get_customer(struct customerd *c,
     int64_t id, struct customerd_slice *record, struct customerd_error *error);
 CUSTOMERD_API enum customerd_status customerd_find_customer(struct customerd *c,
@@ -180,8 +181,10 @@ CUSTOMERD_API enum customerd_status customerd_find_customer(struct customerd *c,
 
 struct customerd_pool;
 
-/* At most SIZE handles, opened as OPTIONS say, which are copied.  Nothing is
- * connected yet.  MISUSE for a SIZE of 0, or NO_MEMORY. */
+/*
+ * At most SIZE handles, opened as OPTIONS say, which are copied.  Nothing is connected
+ * yet.  MISUSE for a SIZE of 0, or NO_MEMORY.
+ */
 CUSTOMERD_API enum customerd_status customerd_pool_new(struct customerd_pool **out,
     const struct customerd_options *options, unsigned size,
     struct customerd_error *error);
@@ -197,8 +200,7 @@ CUSTOMERD_API void customerd_pool_free(struct customerd_pool *pool);
 CUSTOMERD_API enum customerd_status customerd_pool_get(struct customerd_pool *pool,
     int64_t timeout_ms, struct customerd **c, struct customerd_error *error);
 
-/* Give C back; NULL does nothing.  A broken connection is made again by its next call.
- */
+/* Give C back, even if its connection broke: the next call makes it again. */
 CUSTOMERD_API void customerd_pool_put(struct customerd_pool *pool, struct customerd *c);
 
 /* ------------------------------------------------------------------------

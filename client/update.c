@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "client/internal.h"
-#include "proto/limits.h"
 #include "proto/pack.h"
 
 #define LEVELS_MAX 8u /* nested values open at once */
@@ -41,11 +40,12 @@ update_new(int64_t id, const char *uid)
 	if (update == NULL)
 		return NULL; /* every function and the call at the end accept that */
 	update->id = id;
-	buf_init(&update->uid, FRAME_BYTES_MAX);
-	buf_init(&update->set, FRAME_BYTES_MAX);
-	buf_init(&update->added, FRAME_BYTES_MAX);
-	buf_init(&update->removed, FRAME_BYTES_MAX);
-	buf_init(&update->args, 4 * FRAME_BYTES_MAX);
+	/* Whether it is too large for a request is judged with the whole call. */
+	buf_init(&update->uid, SIZE_MAX / 2);
+	buf_init(&update->set, SIZE_MAX / 2);
+	buf_init(&update->added, SIZE_MAX / 2);
+	buf_init(&update->removed, SIZE_MAX / 2);
+	buf_init(&update->args, SIZE_MAX / 2);
 	if (uid != NULL)
 		buf_put(&update->uid, uid, strlen(uid));
 	return update;
@@ -203,22 +203,30 @@ customerd_update_close(struct customerd_update *update)
 		pack_map_close(&update->set, level->place, level->count);
 }
 
+static void
+name_tag(struct customerd_update *update, struct buf *names, uint32_t *count,
+    const char *tag)
+{
+	if (tag == NULL || *count == ITEMS_MAX) {
+		spoil(update, "a tag is NULL, or one too many");
+		return;
+	}
+	pack_text(names, slice_text(tag));
+	++*count;
+}
+
 void
 customerd_update_add_tag(struct customerd_update *update, const char *tag)
 {
-	if (update == NULL)
-		return;
-	pack_text(&update->added, slice_text(tag));
-	update->added_count++;
+	if (update != NULL)
+		name_tag(update, &update->added, &update->added_count, tag);
 }
 
 void
 customerd_update_remove_tag(struct customerd_update *update, const char *tag)
 {
-	if (update == NULL)
-		return;
-	pack_text(&update->removed, slice_text(tag));
-	update->removed_count++;
+	if (update != NULL)
+		name_tag(update, &update->removed, &update->removed_count, tag);
 }
 
 void

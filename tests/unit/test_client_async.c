@@ -551,6 +551,43 @@ a_libev_loop_drives_a_handle(void **state)
 	ev_loop_destroy(loop);
 }
 
+/* A call that is begun while the loop sleeps wakes the handle. */
+static void
+on_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	const struct customerd_call ping = { .method = "ping" };
+	struct many                *many = timer->data;
+
+	(void)loop;
+	(void)events;
+	many->answers = CALLS - 1;
+	customerd_async_call(many->ev.async, &ping, on_one_of_many, many, NULL, NULL);
+}
+
+static void
+a_call_begun_later_wakes_the_handle(void **state)
+{
+	const struct customerd_options options = { .address = address };
+	struct many                    many = { .answers = 0 };
+	struct customerd_async        *async;
+	struct ev_loop                *loop = ev_loop_new(0);
+	ev_timer                       timer;
+
+	(void)state;
+	serve(script_ping);
+	assert_int_equal(customerd_async_new(&async, &options, NULL), CUSTOMERD_OK);
+	customerd_ev_start(&many.ev, loop, async);
+	ev_timer_init(&timer, on_timer, 0.05, 0.);
+	timer.data = &many;
+	ev_timer_start(loop, &timer);
+	ev_run(loop, 0);
+	assert_int_equal(many.answers, CALLS);
+	assert_int_equal(many.sum, 42);
+	customerd_ev_stop(&many.ev);
+	customerd_async_free(async);
+	ev_loop_destroy(loop);
+}
+
 static void
 free_handle(void *user, enum customerd_status status, struct customerd_slice result,
     const struct customerd_error *error)
@@ -676,6 +713,7 @@ main(void)
 		TEST(a_server_that_babbles_is_given_up),
 		TEST(many_calls_share_a_connection),
 		TEST(a_libev_loop_drives_a_handle),
+		TEST(a_call_begun_later_wakes_the_handle),
 		TEST(a_callback_may_free_the_handle),
 		TEST(a_pool_hands_out_no_more_than_its_size),
 		TEST(who_waits_for_a_pool_gets_what_is_put_back),

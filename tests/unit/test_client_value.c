@@ -265,6 +265,14 @@ a_mistake_spoils_the_update(void **state)
 	assert_spoilt(update);
 
 	update = customerd_update_new(1);
+	customerd_update_remove_tag(update, NULL);
+	assert_spoilt(update);
+
+	update = customerd_update_new(1);
+	customerd_update_if_revision(update, 0);
+	assert_spoilt(update);
+
+	update = customerd_update_new(1);
 	customerd_update_open_list(update, "contacts");
 	customerd_update_set_integer(update, "id", 1);
 	assert_spoilt(update);
