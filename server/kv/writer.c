@@ -210,15 +210,20 @@ run(void *context)
 	return NULL;
 }
 
-/* Start the thread without signals: they are for the main loop. */
+/*
+ * Start the thread without signals: they are for the main loop.  But for the one that
+ * a mapped page raises in whoever reads it: blocked, it would end the process without
+ * the word of its handler.
+ */
 static int
 start_thread(struct writer *writer)
 {
-	sigset_t all, before;
+	sigset_t others, before;
 	int      rc;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	sigfillset(&others);
+	sigdelset(&others, SIGBUS);
+	pthread_sigmask(SIG_SETMASK, &others, &before);
 	rc = pthread_create(&writer->thread, NULL, run, writer);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return rc;
