@@ -271,7 +271,7 @@ announce(struct server *server)
 	    LOG_INTEGER("connections_max", server->connections_max));
 }
 
-bool
+void
 server_run(struct server *server)
 {
 	struct loop *first = &server->loops[0];
@@ -285,10 +285,9 @@ server_run(struct server *server)
 	while (started < server->loop_count && loop_start(&server->loops[started]))
 		started++;
 	if (started < server->loop_count) {
-		/* Serve with fewer?  No: what was asked for cannot be had. */
-		log_error(
-		    server->log, "loop_not_started", LOG_INTEGER("loop", started));
-		exit(EXIT_FAILURE);
+		log_error(server->log, "loop_not_started", LOG_INTEGER("loop", started));
+		listeners_close(&server->listeners);
+		_exit(EXIT_FAILURE); /* nothing was accepted yet */
 	}
 	mask_signals(SIG_UNBLOCK);
 	announce(server);
@@ -296,5 +295,4 @@ server_run(struct server *server)
 	for (unsigned i = 1; i < server->loop_count; i++)
 		loop_join(&server->loops[i]);
 	log_info(server->log, "stopped");
-	return true;
 }

@@ -62,7 +62,7 @@ bool server_open(struct server *server, const struct options *options, struct lo
     char *why, size_t why_size);
 
 /* Serve until SIGTERM or SIGINT has stopped everything cleanly. */
-bool server_run(struct server *server);
+void server_run(struct server *server);
 
 void server_close(struct server *server);
 

@@ -1,0 +1,97 @@
+"""What one peer, or the machine, does must not become everybody's trouble."""
+
+import json
+import os
+import resource
+import signal
+import socket
+import threading
+
+import msgpack
+
+from support.customerd import Server, wait_until
+
+
+def cpu_s(process):
+    """The CPU time that PROCESS has used."""
+    with open("/proc/%d/stat" % process.pid, encoding="ascii") as file:
+        ticks = file.read().rpartition(")")[2].split()
+    return (int(ticks[11]) + int(ticks[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def events(server, name):
+    return [json.loads(line) for line in server.log if '"event":"%s"' % name in line]
+
+
+def flood_unread(client, request):
+    """Send REQUEST until neither side has room for more, reading no answer."""
+    data = msgpack.packb(request) * 500
+    client.sock.settimeout(0.3)
+    try:
+        while True:
+            client.sock.sendall(data)
+    except socket.timeout:
+        pass
+
+
+def test_out_of_descriptors_who_is_connected_is_served_and_the_loop_rests(own_server):
+    c = own_server.dial()
+    c.call("ping")
+    pid = own_server.process.pid
+    used = max(int(fd) for fd in os.listdir("/proc/%d/fd" % pid))
+    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + 2, limits[1]))
+    others = [own_server.dial() for _ in range(20)]
+    wait_until(lambda: events(own_server, "accept_failed"), "no failure was logged")
+    before = cpu_s(own_server.process)
+    wait_until(lambda: len(events(own_server, "accept_failed")) >= 2, "one line a second")
+    assert cpu_s(own_server.process) - before < 0.3
+    c.call("ping")
+    for other in others:
+        other.close()
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+    own_server.dial().call("ping")
+
+
+def test_a_file_that_is_cut_while_it_is_served_ends_the_server_by_name():
+    with Server() as server:
+        operator = server.operator()
+        os.truncate(os.path.join(server.data, "data.mdb"), 8192)
+        for _ in range(3):
+            operator.send("store.list")
+        assert operator.closed()
+        assert server.wait() == 74
+        assert server.data in server.log[-1] and "customerd verify" in server.log[-1]
+
+
+def test_a_peer_that_reads_nothing_holds_up_a_stop_for_its_bound_only():
+    with Server("--frame-timeout-ms", "700") as server:
+        c = server.dial()
+        flood_unread(c, [0, 1, "hello", []])
+        server.process.send_signal(signal.SIGTERM)
+        assert server.wait() == 0
+        assert [event["bytes"] > 0 for event in events(server, "answers_not_taken")] == [True]
+
+
+def test_a_peer_that_sends_without_end_does_not_starve_another(own_server):
+    busy, other = own_server.dial(), own_server.dial()
+    pings = msgpack.packb([0, 1, "ping", []]) * 10000
+    enough = threading.Event()
+
+    def flood():
+        while not enough.is_set():
+            busy.sock.sendall(pings)
+        busy.sock.shutdown(socket.SHUT_WR)
+
+    def drain():
+        while busy.sock.recv(1 << 20):
+            pass
+
+    threads = [threading.Thread(target=flood), threading.Thread(target=drain)]
+    for thread in threads:
+        thread.start()
+    for _ in range(50):
+        other.call("ping")
+    enough.set()
+    for thread in threads:
+        thread.join()
