@@ -26,6 +26,8 @@
 #define IMPORT_ID_MAX (INTEGER_MAX / 2) /* so that new ids remain behind it */
 #define LIST_LIMIT_DEFAULT 100u         /* records in one answer of a list */
 #define LIST_LIMIT_MAX 1000u            /* the same, on request */
+#define SUBSCRIPTIONS_MAX 16u           /* of one connection, to the change feed */
+#define FEED_CREDIT_MAX 1000000u        /* changes that one may have coming */
 #define VIOLATIONS_MAX 64u              /* field errors reported for one request */
 
 #define METHOD_BYTES_MAX 64u
@@ -45,6 +47,8 @@
 	X("update_many_max",     UPDATE_MANY_MAX)       \
 	X("list_limit_max",      LIST_LIMIT_MAX)        \
 	X("record_bytes_max",    RECORD_BYTES_MAX)      \
+	X("subscriptions_max",   SUBSCRIPTIONS_MAX)     \
+	X("feed_credit_max",     FEED_CREDIT_MAX)       \
 	X("timeout_ms_max",      TIMEOUT_MS_MAX)        \
 	X("idempotency_keep_ms", IDEMPOTENCY_KEEP_MS)
 // clang-format on

@@ -33,6 +33,8 @@
 	F(ARG, AFTER,       "after",       INTEGER, 0, INTEGER_MAX, 0, NULL, NULL)           \
 	F(ARG, BEFORE,      "before",      INTEGER, 1, INTEGER_MAX, 0, NULL, NULL)           \
 	F(ARG, KIND,        "kind",        WORD, 0, 0, 0, NULL, kind_words)                  \
+	F(ARG, CREDIT,      "credit",      INTEGER, 1, FEED_CREDIT_MAX, 0, NULL, NULL)       \
+	F(ARG, SUBSCRIPTION, "subscription", INTEGER, 1, INTEGER_MAX, 0, NULL, NULL)         \
 	F(ARG, GROUP,       "group",       INTEGER, 1, INTEGER_MAX, 0, NULL, NULL)           \
 	F(ARG, TAG,         "tag",         TAG, 1, 25, 0, NULL, NULL)                        \
 	F(ARG, EMAIL,       "email",       EMAIL, 3, 254, 0, NULL, NULL)                     \
@@ -97,7 +99,10 @@
 	X(TOKEN_LIST,      "token.list",      READ,  OPERATE,    TOKEN, ARGS_LIST | A(STORE), 0) \
 	X(TOKEN_UPDATE,    "token.update",    WRITE, OPERATE,    TOKEN, ARGS_UPDATE, 0)      \
 	X(TOKEN_DELETE,    "token.delete",    WRITE, OPERATE,    TOKEN, ARGS_DELETE, FREES)  \
-	X(CHANGE_READ,     "change.read",     READ,  CHANGES_READ, STORE, ARGS_LIST | A(KIND) | A(ID), 0)
+	X(CHANGE_READ,     "change.read",     READ,  CHANGES_READ, STORE, ARGS_LIST | A(KIND) | A(ID), 0) \
+	X(CHANGE_SUBSCRIBE, "change.subscribe", CONTROL, CHANGES_READ, STORE, A(AFTER) | A(CREDIT) | A(KIND) | A(ID), 0) \
+	X(CHANGE_CREDIT,   "change.credit",   CONTROL, CHANGES_READ, STORE, A(SUBSCRIPTION) | A(CREDIT), 0) \
+	X(CHANGE_UNSUBSCRIBE, "change.unsubscribe", CONTROL, CHANGES_READ, STORE, A(SUBSCRIPTION), 0)
 // clang-format on
 
 #define ARG_BIT(arg) (UINT64_C(1) << (arg))

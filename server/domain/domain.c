@@ -148,25 +148,18 @@ domain_committed(struct domain *domain)
 	    &domain->token_epoch, domain->token_epoch_next, memory_order_release);
 }
 
-enum status
-domain_identify(struct domain *domain, struct kv_txn *txn, struct slice token,
-    int64_t now_ms, struct identity *who)
+/* Who is behind the token with that ID?  NOT_FOUND, UNAUTHENTICATED. */
+static enum status
+identify_id(struct kv_txn *txn, uint64_t id, int64_t now_ms, struct identity *who)
 {
-	unsigned char hash[TOKEN_HASH_BYTES];
 	struct record record;
 	struct slice  value;
 	struct key    key;
-	uint64_t      id = 0;
 
-	*who = (struct identity){ 0 };
-	domain_hash(domain, token, hash);
-	if (!kv_get(txn, KV_TOKEN_HASH, slice_of(hash, sizeof(hash)), &value))
-		return txn->status != STATUS_OK ? txn->status : STATUS_UNAUTHENTICATED;
-	if (!key_take_u64(&value, &id))
-		return STATUS_DAMAGED;
 	kind_record_key(&key, 0, id);
-	if (!kv_get(txn, KV_TOKEN, key_slice(&key), &value) ||
-	    !record_split(&record, &record_shapes[RECORD_TOKEN], value))
+	if (!kv_get(txn, KV_TOKEN, key_slice(&key), &value))
+		return txn->status != STATUS_OK ? txn->status : STATUS_NOT_FOUND;
+	if (!record_split(&record, &record_shapes[RECORD_TOKEN], value))
 		return STATUS_DAMAGED;
 	token_identity(&record, who);
 	/* From the same snapshot as the token: so it cannot vouch for a newer one. */
@@ -176,6 +169,40 @@ domain_identify(struct domain *domain, struct kv_txn *txn, struct slice token,
 		return STATUS_UNAUTHENTICATED;
 	}
 	return txn->status;
+}
+
+enum status
+domain_identify(struct domain *domain, struct kv_txn *txn, struct slice token,
+    int64_t now_ms, struct identity *who)
+{
+	unsigned char hash[TOKEN_HASH_BYTES];
+	struct slice  value;
+	enum status   status;
+	uint64_t      id = 0;
+
+	*who = (struct identity){ 0 };
+	domain_hash(domain, token, hash);
+	if (!kv_get(txn, KV_TOKEN_HASH, slice_of(hash, sizeof(hash)), &value))
+		return txn->status != STATUS_OK ? txn->status : STATUS_UNAUTHENTICATED;
+	if (!key_take_u64(&value, &id))
+		return STATUS_DAMAGED;
+	status = identify_id(txn, id, now_ms, who);
+	return status == STATUS_NOT_FOUND ? STATUS_DAMAGED : status;
+}
+
+enum status
+domain_renew(
+    struct domain *domain, struct kv_txn *txn, int64_t now_ms, struct identity *who)
+{
+	enum status status;
+
+	if (who->token == 0)
+		return STATUS_OK; /* an operator */
+	if (who->epoch == domain_token_epoch(domain) &&
+	    (who->expires_at == 0 || now_ms < who->expires_at))
+		return STATUS_OK;
+	status = identify_id(txn, who->token, now_ms, who);
+	return status == STATUS_NOT_FOUND ? STATUS_UNAUTHENTICATED : status;
 }
 
 void
@@ -189,9 +216,8 @@ domain_identify_operator(struct identity *who)
 
 /* ---- requests ---- */
 
-/* May the caller call the method at all? */
-static enum status
-check_permission(struct call *call)
+enum status
+domain_permit(struct call *call)
 {
 	const struct method *method = call->method;
 
@@ -214,7 +240,7 @@ enum status
 domain_check(struct call *call)
 {
 	const struct handler *handler = &handlers[call->method->number];
-	enum status           status = check_permission(call);
+	enum status           status = domain_permit(call);
 
 	assert(call->method->access != METHOD_CONTROL);
 	if (status != STATUS_OK)

@@ -54,6 +54,16 @@ enum status domain_identify(struct domain *domain, struct kv_txn *txn,
 void domain_identify_operator(struct identity *who);
 
 /*
+ * Read WHO, found out earlier, again if it may have changed since.  UNAUTHENTICATED
+ * when its token has ended.
+ */
+enum status domain_renew(
+    struct domain *domain, struct kv_txn *txn, int64_t now_ms, struct identity *who);
+
+/* May CALL->who call CALL->method at all?  UNAUTHENTICATED, FORBIDDEN. */
+enum status domain_permit(struct call *call);
+
+/*
  * Judge CALL without the database: scope, arguments, fields.  UNAUTHENTICATED,
  * FORBIDDEN, INVALID, TOO_LARGE, NO_MEMORY.  When CALL->passwords is not
  * NULL afterwards, password_run() comes next, before the write is queued.

@@ -90,8 +90,10 @@ feed_view_init(struct feed_view *view, const struct call *call)
 }
 
 uint64_t
-feed_begin(const struct feed_view *view, struct kv_txn *txn)
+feed_begin(const struct feed_view *view, const struct call *call, struct kv_txn *txn)
 {
+	if (args_have(&call->args, ARG_AFTER))
+		return (uint64_t)args_integer(&call->args, ARG_AFTER);
 	return change_oldest(txn, view->store) - 1;
 }
 
@@ -198,20 +200,26 @@ fill_from_record(const struct feed_view *view, struct kv_txn *txn,
 }
 
 enum status
+feed_look(const struct feed_view *view, struct kv_txn *txn, struct feed_page *page)
+{
+	page->last = change_last(txn, view->store);
+	if (goes_on(view, txn, page) || txn->status != STATUS_OK)
+		return txn->status;
+	page->oldest = change_oldest(txn, view->store);
+	return txn->status != STATUS_OK ? txn->status : STATUS_CHANGES_GONE;
+}
+
+enum status
 feed_fill(const struct feed_view *view, struct kv_txn *txn, struct feed_page *page,
     struct buf *buf)
 {
-	enum status status = STATUS_OK;
+	enum status status = feed_look(view, txn, page);
 
 	page->count = 0;
-	page->last = change_last(txn, view->store);
-	if (!goes_on(view, txn, page)) {
-		page->oldest = change_oldest(txn, view->store);
-		return txn->status != STATUS_OK ? txn->status : STATUS_CHANGES_GONE;
-	}
-	if (page->after < page->last)
-		status = (view->id != 0 ? fill_from_record : fill_from_all)(
-		    view, txn, page, buf);
+	if (status != STATUS_OK || page->after == page->last)
+		return status;
+	status =
+	    (view->id != 0 ? fill_from_record : fill_from_all)(view, txn, page, buf);
 	return status != STATUS_OK ? status : txn->status;
 }
 
@@ -245,7 +253,6 @@ enum status
 feed_read(struct call *call, struct kv_txn *txn)
 {
 	struct feed_page page = {
-		.after = (uint64_t)args_integer(&call->args, ARG_AFTER),
 		.limit = wanted(call),
 		.bytes_max = FEED_PAGE_BYTES,
 	};
@@ -254,8 +261,7 @@ feed_read(struct call *call, struct kv_txn *txn)
 	size_t           place;
 
 	feed_view_init(&view, call);
-	if (!args_have(&call->args, ARG_AFTER))
-		page.after = feed_begin(&view, txn);
+	page.after = feed_begin(&view, call, txn);
 	pack_map(call->result, 3);
 	pack_literal(call->result, "items");
 	place = pack_array_open(call->result);

@@ -40,15 +40,23 @@ struct feed_page {
 void feed_view_init(struct feed_view *view, const struct call *call);
 
 /*
+ * Is there a page behind PAGE->after, be it empty for now?  Sets its LAST.
+ * CHANGES_GONE, or what befell TXN.
+ */
+enum status feed_look(
+    const struct feed_view *view, struct kv_txn *txn, struct feed_page *page);
+
+/*
  * Append the changes behind PAGE->after to BUF, one value each.  Nothing is left
  * when PAGE->after has come to PAGE->last; until then there may be more, also when
- * this page has none.  CHANGES_GONE, or what befell TXN.
+ * this page has none.  Refusals as above.
  */
 enum status feed_fill(const struct feed_view *view, struct kv_txn *txn,
     struct feed_page *page, struct buf *buf);
 
-/* Where to begin when the reader has not said: in front of the oldest kept. */
-uint64_t feed_begin(const struct feed_view *view, struct kv_txn *txn);
+/* Where CALL wants to begin: after what it says, or else in front of the oldest. */
+uint64_t feed_begin(
+    const struct feed_view *view, const struct call *call, struct kv_txn *txn);
 
 /* change.read */
 enum status feed_check_read(struct call *call);

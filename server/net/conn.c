@@ -12,6 +12,7 @@
 #include "server/net/notice.h"
 #include "server/net/request.h"
 #include "server/net/server.h"
+#include "server/net/subscribe.h"
 
 #define IN_BYTES_MAX ((size_t)FRAME_BYTES_MAX + LOOP_READ_BYTES_MAX)
 #define IN_BYTES_MIN ((size_t)4096) /* room made for the rest of a message */
@@ -23,12 +24,6 @@ static const struct scan_limits limits_known = { FRAME_BYTES_MAX, FRAME_DEPTH_MA
 static const struct scan_limits limits_unknown = { FRAME_BYTES_MAX_UNAUTHENTICATED,
 	FRAME_DEPTH_MAX, FRAME_ELEMENTS_MAX };
 
-static size_t
-output_waiting(const struct conn *conn)
-{
-	return conn->out.len - conn->out_sent;
-}
-
 /* ---- messages ---- */
 
 static bool
@@ -37,7 +32,7 @@ may_take_frames(const struct conn *conn)
 	unsigned weight_max = conn->is_ordered ? 1 : CONN_WEIGHT_MAX;
 
 	return conn->state == CONN_OPEN && conn->weight < weight_max &&
-	       output_waiting(conn) < CONN_OUTPUT_PAUSE_BYTES;
+	       conn_output(conn) < CONN_OUTPUT_PAUSE_BYTES;
 }
 
 /* Dispatch the message at the front of BYTES, if it is whole; its length or 0. */
@@ -192,16 +187,16 @@ send_output(struct conn *conn)
 {
 	ssize_t len;
 
-	if (output_waiting(conn) == 0)
+	if (conn_output(conn) == 0)
 		return true;
-	len = send(conn->fd, conn->out.data + conn->out_sent, output_waiting(conn),
-	    MSG_NOSIGNAL);
+	len = send(
+	    conn->fd, conn->out.data + conn->out_sent, conn_output(conn), MSG_NOSIGNAL);
 	if (len < 0)
 		return errno == EAGAIN || errno == EINTR || errno == ENOBUFS;
 	metric_add(conn->loop->metrics, METRIC_BYTES_OUT, (uint64_t)len);
 	conn->out_sent += (size_t)len;
 	deadline_stop(&conn->output_deadline);
-	if (output_waiting(conn) == 0) {
+	if (conn_output(conn) == 0) {
 		buf_clear(&conn->out, OUT_BYTES_KEPT);
 		conn->out_sent = 0;
 	} else if (conn->out_sent > conn->out.len / 2) {
@@ -245,12 +240,13 @@ static void
 settle(struct conn *conn)
 {
 	struct loop *loop = conn->loop;
-	bool         sends = output_waiting(conn) > 0;
+	bool         sends = conn_output(conn) > 0;
 	bool         takes = may_take_frames(conn);
 	bool reads = takes && !conn->has_frames && !conn->at_eof && !loop->is_stopping;
 
 	if (takes && conn->has_frames && link_is_alone(&conn->runnable))
 		link_append(&loop->runnable, &conn->runnable);
+	subscribe_settle(conn);
 	watch(conn, &conn->readable, reads);
 	watch(conn, &conn->writable, sends);
 	set_input_deadline(conn, reads);
@@ -264,7 +260,7 @@ settle(struct conn *conn)
 static bool
 is_finished(const struct conn *conn)
 {
-	if (!link_is_alone(&conn->requests) || output_waiting(conn) > 0)
+	if (!link_is_alone(&conn->requests) || conn_output(conn) > 0)
 		return false;
 	return conn->state == CONN_ENDING ||
 	       ((conn->at_eof || conn->loop->is_stopping) && !conn->has_frames);
@@ -347,7 +343,7 @@ conn_expire_output(struct deadline *deadline)
 	if (gate_pass(&loop->protocol_gate, clock_mono_ms(), &suppressed))
 		log_info(loop->server->log, "answers_not_taken",
 		    LOG_INTEGER("conn", conn->id),
-		    LOG_INTEGER("bytes", output_waiting(conn)),
+		    LOG_INTEGER("bytes", conn_output(conn)),
 		    LOG_INTEGER("suppressed", suppressed));
 	conn_close(conn);
 }
@@ -381,6 +377,7 @@ conn_open(struct loop *loop, int fd, uint64_t id, bool is_operator)
 	buf_init(&conn->in, IN_BYTES_MAX);
 	buf_init(&conn->out, CONN_OUTPUT_BYTES_MAX);
 	link_init(&conn->requests);
+	link_init(&conn->subscriptions);
 	link_init(&conn->link);
 	link_init(&conn->touched);
 	link_init(&conn->runnable);
@@ -412,6 +409,7 @@ conn_close(struct conn *conn)
 	struct loop *loop = conn->loop;
 
 	abandon_requests(conn);
+	subscribe_end_all(conn);
 	link_remove(&conn->link);
 	link_remove(&conn->touched);
 	link_remove(&conn->runnable);

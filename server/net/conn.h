@@ -71,6 +71,10 @@ struct conn {
 	struct link requests; /* in flight */
 	unsigned    weight;   /* of them */
 
+	struct link subscriptions;
+	unsigned    subscription_count;
+	uint32_t    subscription_last; /* the highest number given */
+
 	struct link      link;              /* the loop's lists: conns, */
 	struct link      touched, runnable; /* … and so on */
 	struct deadline  input_deadline;
@@ -86,6 +90,13 @@ bool conn_open(struct loop *loop, int fd, uint64_t id, bool is_operator);
 
 /* End CONN at once and free it. */
 void conn_close(struct conn *conn);
+
+/* Bytes that wait to be sent. */
+static inline size_t
+conn_output(const struct conn *conn)
+{
+	return conn->out.len - conn->out_sent;
+}
 
 /* See to CONN at the end of this turn: there is something to send or to decide. */
 void conn_touch(struct conn *conn);

@@ -9,6 +9,7 @@
 #include "server/base/clock.h"
 #include "server/net/conn.h"
 #include "server/net/server.h"
+#include "server/net/subscribe.h"
 
 /* ---- hello ---- */
 
@@ -22,7 +23,7 @@ static const struct {
 };
 
 static const char *const features[] = { "ordered", "cancel", "idempotency_key",
-	"dry_run" };
+	"dry_run", "subscribe" };
 
 #define COUNT(array) ((uint32_t)(sizeof(array) / sizeof((array)[0])))
 
@@ -226,9 +227,11 @@ has_bad_token(const struct call *call)
 static enum status
 check(struct conn *conn, struct call *call)
 {
-	if (!call_may(call, call->method->scope))
-		return call->who.scopes == 0 ? STATUS_UNAUTHENTICATED
-					     : STATUS_FORBIDDEN;
+	enum status status =
+	    call->method->scope == SCOPE_NONE ? STATUS_OK : domain_permit(call);
+
+	if (status != STATUS_OK)
+		return status;
 	args_decode(&call->args, call, call->args_bytes, call->method->args, false);
 	if (call->arena->failed)
 		return STATUS_NO_MEMORY;
@@ -251,6 +254,9 @@ control_run(struct conn *conn, struct call *call)
 	case METHOD_HELLO: return hello(conn, call);
 	case METHOD_PING: return ping(conn, call);
 	case METHOD_SERVER_STATUS: return server_status(conn, call);
+	case METHOD_CHANGE_SUBSCRIBE: return subscribe_begin(conn, call);
+	case METHOD_CHANGE_CREDIT: return subscribe_credit(conn, call);
+	case METHOD_CHANGE_UNSUBSCRIBE: return subscribe_end(conn, call);
 	default: assert(!"a method of control without a handler"); abort();
 	}
 }

@@ -5,6 +5,7 @@
 #include "server/net/conn.h"
 #include "server/net/request.h"
 #include "server/net/server.h"
+#include "server/net/subscribe.h"
 
 /* ---- the mailbox ---- */
 
@@ -36,6 +37,23 @@ on_woken(struct ev_loop *ev, struct ev_async *watcher, int events)
 		next = mail->next;
 		message->deliver(message);
 	}
+}
+
+/* ---- the feed ---- */
+
+void
+loop_committed(struct loop *loop)
+{
+	if (atomic_load(&loop->feed_count) > 0)
+		ev_async_send(loop->ev, &loop->committed);
+}
+
+static void
+on_committed(struct ev_loop *ev, struct ev_async *watcher, int events)
+{
+	(void)ev;
+	(void)events;
+	subscribe_wake(watcher->data);
 }
 
 /* ---- a turn ---- */
@@ -73,10 +91,12 @@ void
 loop_run(struct loop *loop)
 {
 	while (!loop->is_draining || !link_is_alone(&loop->conns)) {
-		bool waits = link_is_alone(&loop->runnable);
+		bool waits =
+		    link_is_alone(&loop->runnable) && link_is_alone(&loop->feed_due);
 
 		ev_run(loop->ev, waits ? EVRUN_ONCE : EVRUN_NOWAIT);
 		run_waiting(loop);
+		subscribe_run(loop);
 		end_turn(loop);
 	}
 }
@@ -162,6 +182,9 @@ init_watchers(struct loop *loop, const struct options *options)
 	ev_async_init(&loop->woken, on_woken);
 	loop->woken.data = loop;
 	ev_async_start(loop->ev, &loop->woken);
+	ev_async_init(&loop->committed, on_committed);
+	loop->committed.data = loop;
+	ev_async_start(loop->ev, &loop->committed);
 	ev_timer_init(&loop->drain_timer, on_drain_timer, LOOP_DRAIN_MS / 1000.0, 0.0);
 	loop->drain_timer.data = loop;
 	deadlines_init(&loop->first_frame, loop->ev, options->first_frame_timeout_ms,
@@ -185,6 +208,10 @@ loop_init(struct loop *loop, struct server *server, unsigned number)
 	link_init(&loop->conns);
 	link_init(&loop->touched);
 	link_init(&loop->runnable);
+	link_init(&loop->feed_due);
+	link_init(&loop->feed_mark);
+	link_init(&loop->feed_idle);
+	atomic_init(&loop->feed_count, 0);
 	link_init(&loop->requests);
 	loop->ev = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV | EVFLAG_NOSIGMASK);
 	loop->snapshot = kv_snapshot_new(server->kv);

@@ -13,8 +13,8 @@
  * loop has understood, it says so through server_loop_stopped().  loop_drain(): all
  * answers are there; send them, for LOOP_DRAIN_MS at most, and end.
  *
- * Threads.  Everything belongs to the loop's own thread but loop_send(), loop_stop()
- * and loop_drain().
+ * Threads.  Everything belongs to the loop's own thread but loop_send(), loop_stop(),
+ * loop_drain() and loop_committed().
  */
 
 #ifndef NET_LOOP_H
@@ -22,6 +22,7 @@
 
 #include <ev.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "server/base/mailbox.h"
 #include "server/base/metric.h"
@@ -64,6 +65,12 @@ struct loop {
 	struct link runnable; /* … with whole messages left from an earlier turn */
 	char       *input;    /* LOOP_READ_BYTES_MAX, for reading into */
 
+	struct link     feed_due;  /* subscriptions with something to send, perhaps */
+	struct link     feed_mark; /* ends those of this turn among them */
+	struct link     feed_idle; /* … that have everything, until the next commit */
+	atomic_uint     feed_count; /* all of them; the writer looks at it */
+	struct ev_async committed;  /* something was committed */
+
 	struct deadlines first_frame, frame, output, linger;
 
 	struct link requests; /* unused ones */
@@ -92,6 +99,9 @@ void loop_join(struct loop *loop);
 
 /* Deliver MAIL on LOOP's thread, soon.  MAIL is the loop's until then. */
 void loop_send(struct loop *loop, struct loop_mail *mail);
+
+/* A batch was committed: from the writer's thread.  Cheap without subscribers. */
+void loop_committed(struct loop *loop);
 
 void loop_stop(struct loop *loop);
 void loop_drain(struct loop *loop);

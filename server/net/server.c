@@ -180,7 +180,17 @@ open_domain(struct server *server, char *why, size_t why_size)
 static void
 on_committed(void *context)
 {
-	domain_committed(context);
+	struct server *server = context;
+
+	domain_committed(server->domain);
+	/*
+	 * A loop counts a subscriber first and looks into the database afterwards; the
+	 * writer has published first and looks at the count now.  In this order one of
+	 * them sees the other.
+	 */
+	atomic_thread_fence(memory_order_seq_cst);
+	for (unsigned i = 0; i < server->loop_count; i++)
+		loop_committed(&server->loops[i]);
 }
 
 static bool
@@ -191,7 +201,7 @@ start_workers(struct server *server, char *why, size_t why_size)
 	server->passwords =
 	    password_pool_start(options->password_workers, options->password_queue_max);
 	if (server->passwords && writer_start(&server->writer, server->kv, on_committed,
-				     server->domain) == STATUS_OK)
+				     server) == STATUS_OK)
 		return true;
 	return refuse(why, why_size, "cannot start the worker threads: out of memory");
 }

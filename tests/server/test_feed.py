@@ -1,0 +1,639 @@
+"""The change feed: reading it, following it, and what can come in between."""
+
+import itertools
+import threading
+import time
+
+import pytest
+
+from support.customerd import (PATIENCE_S, Refused, Server, Shop, describe, get, must_create,
+                               must_update, refused, wait_until)
+
+# Of every record; the feed tells them beside the fields that were set.
+COMMON = ("id", "uid", "revision", "created_at", "updated_at")
+
+
+class Follower:
+    """A subscription, and all that came of it."""
+
+    def __init__(self, client, credit=1000, **args):
+        self.c = client
+        answer = client.call("change.subscribe", {"credit": credit, **args})
+        self.number = answer["subscription"]
+        self.next = answer["next"]
+        self.last = answer["last"]
+        self.items = []
+        self.errors = []
+        self.sizes = []  # how many came with each notification
+
+    def take(self):
+        """Sort out the notifications that have come."""
+        for method, (body,) in self.c.notifications:
+            assert body["subscription"] == self.number
+            if method == "error":
+                self.errors.append(body)
+                continue
+            assert method == "change"
+            assert not self.errors, "nothing comes behind the end"
+            assert body["next"] >= self.next and body["last"] >= body["next"]
+            self.next, self.last = body["next"], body["last"]
+            self.sizes.append(len(body["items"]))
+            self.items += body["items"]
+        self.c.notifications = []
+        return self
+
+    def until(self, condition):
+        while not condition(self.take()):
+            self.c.receive()
+        return self
+
+    def upto(self, sequence):
+        return self.until(lambda f: f.next >= sequence)
+
+    def end(self):
+        """The error that ends it."""
+        return self.until(lambda f: f.errors).errors[0]
+
+    def quiet(self):
+        """Whatever was on its way has come."""
+        for _ in range(3):
+            self.c.call("ping")
+            time.sleep(0.02)
+        return self.take()
+
+    def credit(self, count):
+        return self.c.call("change.credit", {"subscription": self.number,
+                                             "credit": count})["credit"]
+
+    def sequences(self):
+        return [item["seq"] for item in self.items]
+
+
+def read(c, **args):
+    return c.call("change.read", args)
+
+
+def last(c):
+    return read(c, limit=1)["last"]
+
+
+def touch(c, record, times, **fields):
+    """Change RECORD so many times, pipelined."""
+    ids = [c.send("customer.update", {"id": record["id"], "set": {"phone": str(n), **fields}})
+           for n in range(times)]
+    for msgid in ids:
+        c.wait(msgid)
+
+
+def replay(items, records=None):
+    """The customers that follow from the changes ITEMS."""
+    records = {} if records is None else records
+    for item in items:
+        if item["kind"] != "customer":
+            continue
+        if item["op"] == "delete":
+            del records[item["id"]]
+            continue
+        if item["op"] == "create":
+            assert item["id"] not in records, "created twice"
+            records[item["id"]] = {"revision": 0}
+        record = records[item["id"]]
+        assert item["revision"] == record["revision"] + 1, "missed or doubled"
+        record["revision"] = item["revision"]
+        for key, value in item["set"].items():
+            if value is None:
+                record.pop(key, None)
+            else:
+                record[key] = value
+    return records
+
+
+def all_customers(c):
+    records, after = {}, 0
+    while after is not None:
+        page = c.call("customer.list", {"after": after, "limit": 1000})
+        for record in page["items"]:
+            records[record["id"]] = {key: value for key, value in record.items()
+                                     if key not in COMMON or key == "revision"}
+        after = page["next"]
+    return records
+
+
+# -- reading -------------------------------------------------------------------------------
+
+
+def test_a_change_says_who_did_what_when(shop, c):
+    before = int(time.time() * 1000)
+    ada = must_create(c, email="ada@example.com", company="Engines")
+    c.call("customer.update", {"id": ada["id"], "set": {"company": None, "phone": "1"}})
+    c.call("customer.delete", {"id": ada["id"]})
+    made, changed, gone = read(c)["items"]
+    token = shop.last_token["id"]
+    assert before - 1000 <= made.pop("time") <= time.time() * 1000 + 1000
+    assert made.pop("set")["email"] == "ada@example.com"
+    assert {"email", "company", "status"} <= set(made.pop("fields"))
+    assert made == {"seq": 1, "kind": "customer", "op": "create", "id": ada["id"],
+                    "uid": ada["uid"], "revision": 1, "token": token}
+    assert (changed["op"], changed["revision"]) == ("update", 2)
+    assert changed["fields"] == ["phone", "company"]
+    assert changed["set"] == {"phone": "1", "company": None}
+    assert (gone["op"], gone["revision"], gone["set"]) == ("delete", 2, {})
+
+
+def test_pages_join_without_gap_or_overlap(c):
+    ada = must_create(c)
+    touch(c, ada, 99)
+    for limit in (1, 7, 100, 1000):
+        items, after = [], 0
+        while True:
+            page = read(c, after=after, limit=limit)
+            assert len(page["items"]) <= limit and page["last"] == 100
+            items += page["items"]
+            after = page["next"]
+            if after == page["last"]:
+                break
+        assert [item["seq"] for item in items] == list(range(1, 101))
+        assert replay(items) == all_customers(c)
+
+
+@pytest.mark.parametrize("method, args, errors", [
+    ("change.read", {"after": -1}, {"after": "TOO_SMALL"}),
+    ("change.read", {"limit": 0}, {"limit": "TOO_SMALL"}),
+    ("change.read", {"limit": 1001}, {"limit": "TOO_LARGE"}),
+    ("change.read", {"id": 1}, {"kind": "REQUIRED"}),
+    ("change.read", {"kind": "shoe"}, {"kind": "NOT_IN_LIST"}),
+    ("change.subscribe", {}, {"credit": "REQUIRED"}),
+    ("change.subscribe", {"credit": 0}, {"credit": "TOO_SMALL"}),
+    ("change.subscribe", {"credit": 10**9}, {"credit": "TOO_LARGE"}),
+    ("change.subscribe", {"credit": 1, "id": 1}, {"kind": "REQUIRED"}),
+    ("change.subscribe", {"credit": "1"}, {"credit": "WRONG_TYPE"}),
+    ("change.credit", {}, {"subscription": "REQUIRED", "credit": "REQUIRED"}),
+    ("change.unsubscribe", {}, {"subscription": "REQUIRED"}),
+    ("customer.history", {}, {"id": "REQUIRED"}),
+    ("customer.history", {"id": 1, "uid": "abcdefghij"}, {"uid": "CONFLICT"}),
+    ("customer.history", {"id": 1, "before": 0}, {"before": "TOO_SMALL"}),
+])
+def test_bad_arguments_are_named(c, method, args, errors):
+    refused(c, method, args, "INVALID", errors)
+
+
+def test_history_tells_the_newest_first_by_the_names_of_tokens(shop, c):
+    ada = must_create(c)
+    clerk = shop.dial(name="clerk")
+    must_update(clerk, ada, phone="1")
+    history = c.call("customer.history", {"uid": ada["uid"]})
+    assert [item["op"] for item in history["items"]] == ["update", "create"]
+    assert history["items"][0]["token_name"] == "clerk"
+    assert history["next"] is None
+    shop.operator.call("token.delete", {"id": shop.last_token["id"]})
+    c.call("customer.delete", {"id": ada["id"]})
+    history = c.call("customer.history", {"id": ada["id"]})["items"]
+    assert [item["op"] for item in history] == ["delete", "update", "create"]
+    assert history[1]["token_name"] is None and history[1]["token"] is not None
+    pages, before = [], {}
+    while before is not None:
+        page = c.call("customer.history", {"id": ada["id"], "limit": 1, **before})
+        pages += page["items"]
+        before = {"before": page["next"]} if page["next"] else None
+    assert pages == history
+    refused(c, "customer.history", {"id": 404}, "NOT_FOUND")
+
+
+def test_stores_have_feeds_of_their_own(server, shop):
+    other = Shop(server)
+    theirs = Follower(other.c)
+    must_create(shop.c, email="ada@example.com")
+    must_create(other.c, email="eve@example.com")
+    theirs.upto(1).quiet()
+    assert [item["set"]["email"] for item in theirs.items] == ["eve@example.com"]
+    assert theirs.last == 1 and last(shop.c) == 1
+    other.close()
+
+
+def test_operators_follow_stores_and_tokens(own_server):
+    follower = Follower(own_server.operator(), after=0)
+    shop = Shop(own_server)
+    must_create(shop.c)
+    follower.upto(2).quiet()
+    assert [(i["kind"], i["op"]) for i in follower.items] == [("store", "create"),
+                                                              ("token", "create")]
+    assert shop.last_token["token"] not in repr(follower.items)
+
+
+def test_private_values_want_their_scope_and_passwords_are_nowhere(shop, c):
+    must_create(c, notes="difficult", password="correct horse")
+    clerk = Follower(shop.dial(["changes.read"]), after=0).upto(1)
+    boss = Follower(shop.dial(["changes.read", "customers.private"]), after=0).upto(1)
+    assert "notes" not in clerk.items[0]["set"] and "notes" in clerk.items[0]["fields"]
+    assert boss.items[0]["set"].pop("notes") == "difficult"
+    assert boss.items == clerk.items
+    assert "password" in boss.items[0]["fields"]
+    for text in ("correct horse", "argon2"):
+        assert text not in repr(boss.items)
+
+
+def test_what_is_erased_is_in_no_feed(own_server):
+    shop = Shop(own_server, anonymization_grace_ms=0)
+    shop.c = shop.dial(user={"id": "u1"})
+    ada = must_create(shop.c, email="canary@example.com", company="canary")
+    touch(shop.c, ada, 30, company="canary")
+    assert "canary" in repr(read(shop.c)["items"])
+    shop.c.call("customer.anonymize", {"id": ada["id"], "anonymize": "request"})
+    wait_until(lambda: get(shop.c, ada)["anonymization"]["status"] == "completed",
+               "the customer to be anonymised")
+    follower = Follower(shop.c, after=0).upto(last(shop.c))
+    assert len(follower.items) == 34
+    assert "canary" not in repr(follower.items)
+    assert "canary" not in repr(shop.c.call("customer.history", {"id": ada["id"]}))
+    assert "company" in follower.items[0]["fields"]
+
+
+# -- following -----------------------------------------------------------------------------
+
+
+def test_a_follower_gets_each_change_as_it_is_made(shop, c):
+    follower = Follower(shop.dial())
+    ada = must_create(c)
+    for n in range(1, 20):
+        follower.upto(n)
+        assert follower.sequences() == list(range(1, n + 1))
+        must_update(c, ada, phone=str(n))
+
+
+def test_catching_up_turns_into_following_without_a_seam(shop, c):
+    ada = must_create(c)
+    touch(c, ada, 500)
+    writer = threading.Thread(target=touch, args=(shop.dial(), ada, 1500))
+    writer.start()
+    followers = [Follower(shop.dial(), after=after, credit=10000) for after in (0, 0, 250, 501)]
+    for follower in followers:
+        begin = follower.next
+        follower.upto(2001)
+        assert follower.sequences() == list(range(begin + 1, 2002))
+    writer.join()
+
+
+def test_no_more_comes_than_there_is_credit_for(shop, c):
+    follower = Follower(shop.dial(), credit=3)
+    ada = must_create(c)
+    touch(c, ada, 9)
+    follower.upto(3).quiet()
+    assert follower.sequences() == [1, 2, 3]
+    assert follower.credit(2) == 2
+    follower.upto(5).quiet()
+    assert follower.sequences() == [1, 2, 3, 4, 5]
+    assert follower.credit(100) in (100, 95)
+    follower.upto(10)
+    touch(c, ada, 200)
+    follower.upto(105).quiet()
+    assert follower.sequences() == list(range(1, 106))
+    maximum = describe()["limits"]["feed_credit_max"]
+    follower.credit(maximum - 100)
+    follower.quiet()
+    refused(follower.c, "change.credit", {"subscription": follower.number, "credit": maximum},
+            "INVALID", {"credit": "TOO_LARGE"})
+
+
+def test_a_follower_of_one_kind_or_record_gets_no_others(shop, c):
+    ada, eve = must_create(c), must_create(c)
+    groups = Follower(shop.dial(), after=0, kind="group")
+    eves = Follower(shop.dial(), after=0, kind="customer", id=eve["id"])
+    touch(c, ada, 10)
+    must_create(c, "group", name="VIP")
+    touch(c, eve, 1)
+    eves.until(lambda f: len(f.items) == 2)
+    groups.until(lambda f: len(f.items) == 1)
+    assert [(i["kind"], i["id"]) for i in eves.items] == [("customer", eve["id"])] * 2
+    assert groups.items[0]["kind"] == "group"
+    assert groups.next == 13
+
+
+def test_a_follower_learns_its_place_when_nothing_comes_for_it(shop, c):
+    ada = must_create(c)
+    tags = Follower(shop.dial(), kind="tag", credit=1)
+    touch(c, ada, 2500)
+    tags.until(lambda f: f.next >= 2000)
+    assert tags.items == [] and len(tags.sizes) <= 3
+    must_create(c, "tag", name="vip")
+    tags.until(lambda f: f.items)
+    assert tags.items[0]["set"] == {"name": "vip"}
+
+
+def test_many_subscriptions_share_a_connection_up_to_a_bound(shop, c):
+    client = shop.dial()
+    maximum = describe()["limits"]["subscriptions_max"]
+    followers = [Follower(client, after=0, credit=1000) for _ in range(maximum)]
+    assert len({f.number for f in followers}) == maximum
+    refused(client, "change.subscribe", {"credit": 1}, "TOO_LARGE")
+    assert client.call("change.unsubscribe",
+                       {"subscription": followers[0].number}) == {"next": 0}
+    refused(client, "change.unsubscribe", {"subscription": followers[0].number}, "NOT_FOUND")
+    refused(client, "change.credit", {"subscription": 404, "credit": 1}, "NOT_FOUND")
+    # What one connection calls a subscription means nothing on another.
+    refused(c, "change.unsubscribe", {"subscription": followers[1].number}, "NOT_FOUND")
+    ada = must_create(c)
+    touch(c, ada, 49)
+    got = {f.number: [] for f in followers}
+    while sum(map(len, got.values())) < 50 * (maximum - 1):
+        client.receive()
+        for _, (body,) in client.notifications:
+            got[body["subscription"]] += [i["seq"] for i in body["items"]]
+        client.notifications = []
+    assert got.pop(followers[0].number) == []
+    assert all(sequences == list(range(1, 51)) for sequences in got.values())
+    Follower(client)
+
+
+def test_requests_are_answered_between_the_changes(shop, c):
+    ada = must_create(c)
+    touch(c, ada, 3000, company="x" * 200)
+    follower = Follower(shop.dial(), after=0, credit=10000)
+    begun = time.monotonic()
+    for _ in range(20):
+        follower.c.call("customer.get", {"id": ada["id"]})
+    assert time.monotonic() - begun < PATIENCE_S / 4
+    follower.upto(3001)
+    assert follower.sequences() == list(range(1, 3002))
+    assert max(follower.sizes) <= 100
+
+
+def test_followers_are_counted(own_server):
+    shop = Shop(own_server)
+
+    def counters():
+        return shop.operator.call("server.status")["counters"]
+
+    follower = Follower(shop.dial())
+    must_create(shop.c)
+    follower.upto(1)
+    assert counters()["subscriptions_open"] == 1
+    assert counters()["changes_sent"] == 1
+    follower.c.close()
+    wait_until(lambda: counters()["subscriptions_open"] == 0, "the subscription to end")
+
+
+# -- the end of a token --------------------------------------------------------------------
+
+
+def test_a_subscription_ends_with_its_token_and_the_connection_stays(shop, c):
+    follower = Follower(shop.dial())
+    must_create(c)
+    follower.upto(1)
+    shop.operator.call("token.delete", {"id": shop.last_token["id"]})
+    error = follower.end()
+    assert error["code"] == "UNAUTHENTICATED" and error["message"]
+    assert error["retryable"] is False
+    must_create(c)
+    follower.quiet()
+    assert follower.sequences() == [1]
+    follower.c.call("hello", {"token": shop.token()})
+    Follower(follower.c, after=1).upto(2)
+
+
+def test_a_subscription_ends_when_its_token_expires(shop):
+    now = int(time.time() * 1000)
+    follower = Follower(shop.dial(expires_at=now + 1500))
+    assert follower.end()["code"] == "UNAUTHENTICATED"
+    assert time.time() * 1000 >= now + 1500
+
+
+def test_a_subscription_ends_when_its_token_may_not_any_more(shop, c):
+    follower = Follower(shop.dial(["changes.read", "customers.private"]))
+    token = shop.last_token["id"]
+    shop.operator.call("token.update", {"id": token, "set": {"scopes": ["changes.read"]}})
+    must_create(c, notes="difficult")
+    follower.upto(1)
+    assert "notes" not in follower.items[0]["set"]
+    shop.operator.call("token.update", {"id": token, "set": {"scopes": ["customers.read"]}})
+    assert follower.end()["code"] == "FORBIDDEN"
+
+
+def test_a_subscription_belongs_to_the_token_that_asked_for_it(server, shop, c):
+    other = Shop(server)
+    client = server.dial()
+    answer = client.call("change.subscribe", {"credit": 10}, token=shop.token())
+    client.call("hello", {"token": other.token()})
+    must_create(other.c)
+    ada = must_create(c)
+    while not client.notifications:
+        client.receive()
+    (_, (body,)), = client.notifications
+    assert body["subscription"] == answer["subscription"]
+    assert body["items"][0]["uid"] == ada["uid"]
+    other.close()
+
+
+# -- what was dropped ----------------------------------------------------------------------
+
+
+def test_nobody_misses_changes_unawares():
+    with Server("--change-keep-max", "1000") as server:
+        shop = Shop(server)
+        ada = must_create(shop.c)
+        behind = Follower(shop.dial(), after=0, credit=1)
+        behind.upto(1)
+        touch(shop.c, ada, 1499)
+        wait_until(lambda: read(shop.c, limit=1)["items"][0]["seq"] == 501,
+                   "old changes to leave")
+        for method, args in (("change.read", {"after": 0}), ("change.read", {"after": 499}),
+                             ("change.read", {"after": 1501}),
+                             ("change.subscribe", {"after": 0, "credit": 1}),
+                             ("change.subscribe", {"after": 1501, "credit": 1})):
+            refusal = refused(shop.c, method, args, "CHANGES_GONE")
+            assert (refusal.map["oldest"], refusal.map["last"]) == (501, 1500)
+        assert read(shop.c, after=500)["items"][0]["seq"] == 501
+        # One that was followed for a while, and then was too slow.
+        behind.credit(10)
+        error = behind.end()
+        assert (error["code"], error["oldest"], error["last"]) == ("CHANGES_GONE", 501, 1500)
+        refused(behind.c, "change.credit", {"subscription": behind.number, "credit": 1},
+                "NOT_FOUND")
+        assert Follower(behind.c).upto(1500).items[0]["seq"] == 501
+        assert server.terminate() == 0
+        assert server.verify()[0] == 0
+
+
+def test_a_consumer_can_begin_anew(shop, c):
+    """As PROTOCOL.md says: note the end, read all records, follow from there."""
+    people = [must_create(c) for _ in range(20)]
+    stop = threading.Event()
+
+    def churn(client):
+        for n in itertools.count():
+            if stop.is_set():
+                break
+            person = people[n % 20]
+            must_update(client, person, phone=str(n))
+            if n % 7 == 0:
+                extra = must_create(client)
+                client.call("customer.delete", {"id": extra["id"]})
+
+    writer = threading.Thread(target=churn, args=(shop.dial(),))
+    writer.start()
+    time.sleep(0.05)
+    noted = last(c)
+    records = all_customers(c)
+    time.sleep(0.1)
+    stop.set()
+    writer.join()
+    follower = Follower(c, after=noted).upto(last(c))
+    for item in follower.items:
+        known = records.get(item["id"], {"revision": 0})
+        if item["op"] != "delete" and item["revision"] <= known["revision"]:
+            continue
+        if item["op"] == "delete":
+            records.pop(item["id"], None)
+        else:
+            assert item["revision"] == known["revision"] + 1 or known["revision"] == 0
+            records.setdefault(item["id"], known).update(
+                item["set"], revision=item["revision"])
+    assert {i: {k: v for k, v in r.items() if v is not None} for i, r in records.items()} == \
+        all_customers(c)
+
+
+# -- crashes -------------------------------------------------------------------------------
+
+
+class Consumer(threading.Thread):
+    """Follows a feed through the crashes of the server, as a program would."""
+
+    def __init__(self, server, token):
+        super().__init__(daemon=True)
+        self.server, self.token = server, token
+        self.next, self.items = 0, []  # kept together, as by a transaction
+        self.done = threading.Event()
+        self.connects = 0
+        self.failure = None
+
+    def run(self):
+        while not self.done.is_set():
+            try:
+                self.follow(self.server.dial(self.token))
+            except (OSError, ConnectionError):
+                time.sleep(0.01)
+            except BaseException as failure:
+                self.failure = failure
+                raise
+
+    def follow(self, client):
+        self.connects += 1
+        number = client.call("change.subscribe", {"after": self.next,
+                                                  "credit": 50})["subscription"]
+        while not self.done.is_set():
+            while client.notifications:
+                method, (body,) = client.notifications.pop(0)
+                assert method == "change", body
+                self.items += body["items"]
+                self.next = body["next"]
+                if body["items"]:
+                    client.call("change.credit", {"subscription": number,
+                                                  "credit": len(body["items"])})
+            if not client.notifications:
+                client.receive()
+
+
+@pytest.mark.parametrize("loops", ["1", "2"])
+def test_nothing_is_missed_or_doubled_when_the_server_is_killed(loops):
+    with Server("--loops", loops) as server:
+        shop = Shop(server)
+        token = shop.token()
+        consumers = [Consumer(server, token) for _ in range(3)]
+        for consumer in consumers:
+            consumer.start()
+        people = [must_create(shop.c) for _ in range(10)]
+        for kill in range(4):
+            wait_until(lambda: all(consumer.connects > kill for consumer in consumers),
+                       "the consumers to connect")
+            # Write without waiting for the answers, and kill in the middle of it.
+            client = server.dial(token)
+            for n in range(400):
+                client.send("customer.update", {"id": people[n % 10]["id"],
+                                                "set": {"company": "%d %d" % (kill, n)}})
+                if n == 200:
+                    client.receive()
+            server.kill()
+            server.start()
+        c = server.dial(token)
+        must_update(c, people[0], phone="the last")
+        end = last(c)
+        for consumer in consumers:
+            wait_until(lambda: consumer.failure or consumer.next == end,
+                       "the consumer to follow")
+            assert consumer.failure is None
+            consumer.done.set()
+            assert [item["seq"] for item in consumer.items] == list(range(1, end + 1))
+            assert consumer.connects >= 5
+            assert replay(consumer.items) == all_customers(c)
+        assert server.terminate() == 0
+        assert server.verify()[0] == 0
+
+
+def test_a_follower_that_went_away_goes_on_where_it_stopped(shop, c):
+    ada = must_create(c)
+    seen, place = [], 0
+    for _ in range(5):
+        follower = Follower(shop.dial(), after=place, credit=7)
+        touch(c, ada, 20)
+        follower.until(lambda f: len(f.items) == 7)
+        seen += follower.sequences()
+        place = follower.next
+        follower.c.close()
+    assert seen == list(range(1, 36))
+
+
+# -- who is slow ---------------------------------------------------------------------------
+
+
+def memory(server):
+    with open("/proc/%d/status" % server.process.pid, encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("RssAnon"))
+
+
+def test_a_slow_follower_costs_nobody_else():
+    with Server() as server:
+        shop = Shop(server)
+        ada = must_create(shop.c)
+        # They want everything and take nothing.
+        slow = [Follower(shop.dial(), after=0, credit=1_000_000) for _ in range(20)]
+        swift = Follower(shop.dial(), after=0, credit=1_000_000)
+        before = memory(server)
+        slowest = 0
+        for n in range(40):
+            touch(shop.c, ada, 50, metadata={"n": n, "text": "x" * 6000})
+            swift.upto(1 + 50 * (n + 1))
+            begun = time.monotonic()
+            get(shop.c, ada)
+            slowest = max(slowest, time.monotonic() - begun)
+        assert swift.sequences() == list(range(1, 2002))
+        assert slowest < 1
+        # 12 MB were written; each of the 20 may hold half a mebibyte at most.
+        assert memory(server) - before < 20 * 512 + 16 * 1024
+        # And whoever begins to read at last, gets it all.
+        slow[7].upto(2001)
+        assert slow[7].sequences() == list(range(1, 2002))
+
+
+def test_a_server_with_followers_stops_at_once():
+    with Server("--loops", "2") as server:
+        shop = Shop(server)
+        followers = [Follower(shop.dial()) for _ in range(10)]
+        ada = must_create(shop.c)
+        touch(shop.c, ada, 100)
+        begun = time.monotonic()
+        assert server.terminate() == 0
+        assert time.monotonic() - begun < 4
+        for follower in followers:
+            assert follower.c.closed()
+
+
+def test_a_notification_cannot_subscribe(shop):
+    client = shop.dial()
+    client.notify("change.subscribe", {"credit": 1})
+    client.receive()
+    assert client.notifications[0][1][0]["code"] == "MALFORMED"
+    assert "subscription" not in client.notifications[0][1][0]
+    try:
+        client.call("change.credit", {"subscription": 1, "credit": 1})
+        raise AssertionError("subscribed by a notification")
+    except Refused as refusal:
+        assert refusal.code == "NOT_FOUND"
