@@ -46,16 +46,20 @@ customerd_async_new(struct customerd_async **out,
 	if (async == NULL)
 		return error_no_memory(error);
 	status = customerd_core_new(&async->core, options, error);
-	if (status == CUSTOMERD_OK)
-		status =
-		    connection_init(&async->connection, async->core, options, error);
-	if (status != CUSTOMERD_OK) {
-		customerd_core_free(async->core);
-		release(async);
-		return status;
-	}
+	if (status != CUSTOMERD_OK)
+		goto free_async;
+	status = connection_init(&async->connection, async->core, options, error);
+	if (status != CUSTOMERD_OK)
+		goto free_core;
 	*out = async;
 	return CUSTOMERD_OK;
+
+free_core:
+	connection_fini(&async->connection);
+	customerd_core_free(async->core);
+free_async:
+	free(async);
+	return status;
 }
 
 void

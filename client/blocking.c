@@ -79,6 +79,7 @@ on_answer(void *user, enum customerd_status status, struct customerd_slice resul
 	if (c->answer.failed && status == CUSTOMERD_OK) {
 		/* It has happened, but we cannot say with what result. */
 		error_no_memory(&c->error);
+		c->error.retryable = false;
 		c->status = CUSTOMERD_UNKNOWN;
 	}
 }

@@ -88,6 +88,17 @@ move(struct customerd_core *core, struct call *call, enum call_place place)
 }
 
 void
+core_forget(struct customerd_core *core, struct call *call)
+{
+	TAILQ_REMOVE(&core->calls[call->place], call, link);
+	core->sent -= call->place == CALL_SENT;
+	core->slots[call->msgid % PENDING_MAX] = NULL;
+	core->pending--;
+	core->pending_bytes -= call->len;
+	free(call);
+}
+
+void
 core_finish(struct customerd_core *core, struct call *call,
     enum customerd_status status, struct slice result,
     const struct customerd_error *error)
@@ -95,12 +106,7 @@ core_finish(struct customerd_core *core, struct call *call,
 	customerd_callback *callback = call->callback;
 	void               *user = call->user;
 
-	TAILQ_REMOVE(&core->calls[call->place], call, link);
-	core->sent -= call->place == CALL_SENT;
-	core->slots[call->msgid % PENDING_MAX] = NULL;
-	core->pending--;
-	core->pending_bytes -= call->len;
-	free(call);
+	core_forget(core, call);
 	if (callback == NULL)
 		return;
 	core->busy++;
@@ -243,23 +249,34 @@ customerd_core_on_notification(
 
 /* ---- Sending ---- */
 
-void
+bool
 core_send(struct customerd_core *core, struct call *call)
 {
-	call->start = core->out_before + core->out.len;
+	size_t len = core->out.len;
+
+	call->start = core->out_before + len;
 	buf_put(&core->out, call->request, call->len);
+	if (core->out.failed) {
+		buf_truncate(&core->out, len);
+		return false;
+	}
 	move(core, call, CALL_SENT);
+	return true;
 }
 
 /* Ask the server to drop CALL, if it has heard of it. */
 static void
 send_cancel(struct customerd_core *core, const struct call *call)
 {
-	if (call->place != CALL_SENT || core->out.len > OUTPUT_BYTES)
+	size_t len = core->out.len;
+
+	if (call->place != CALL_SENT || len > OUTPUT_BYTES)
 		return;
 	message_pack_notification(&core->out, SLICE("cancel"));
 	pack_array(&core->out, 1);
 	pack_integer(&core->out, call->msgid);
+	if (core->out.failed)
+		buf_truncate(&core->out, len);
 }
 
 static bool
@@ -279,7 +296,8 @@ struct customerd_slice
 customerd_core_output(struct customerd_core *core)
 {
 	while (may_send_more(core))
-		core_send(core, TAILQ_FIRST(&core->calls[CALL_QUEUED]));
+		if (!core_send(core, TAILQ_FIRST(&core->calls[CALL_QUEUED])))
+			break; /* out of memory; perhaps the next time */
 	return slice_out(
 	    slice_of(core->out.data + core->out_sent, core->out.len - core->out_sent));
 }

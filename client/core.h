@@ -52,8 +52,11 @@ enum customerd_status core_begin(struct customerd_core *core,
     customerd_callback *callback, void *user, struct call **out,
     struct customerd_error *error);
 
-/* Give the request of CALL to the stream. */
-void core_send(struct customerd_core *core, struct call *call);
+/* Give the request of CALL to the stream; false when there is no memory for that. */
+bool core_send(struct customerd_core *core, struct call *call);
+
+/* Free CALL as if it had never begun. */
+void core_forget(struct customerd_core *core, struct call *call);
 
 /* CALL is over.  The callback may do anything, so look at core->doomed afterwards. */
 void core_finish(struct customerd_core *core, struct call *call,

@@ -442,8 +442,8 @@ CUSTOMERD_API enum customerd_status customerd_core_hello(struct customerd_core *
     void *user, struct customerd_error *error);
 
 /*
- * Take what has arrived.  False when it is nothing that a customerd says: then
- * close the connection and call customerd_core_disconnected() with ERROR.
+ * Take what has arrived.  False when it is nothing that a customerd says, or memory
+ * is out: then close the connection and call customerd_core_disconnected() with ERROR.
  */
 CUSTOMERD_API bool customerd_core_feed(struct customerd_core *core, const void *bytes,
     size_t len, struct customerd_error *error);

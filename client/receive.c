@@ -50,8 +50,10 @@ customerd_core_hello(struct customerd_core *core, const char *token,
 	if (status != CUSTOMERD_OK)
 		return status;
 	call->is_hello = true;
-	core_send(core, call);
-	return CUSTOMERD_OK;
+	if (core_send(core, call))
+		return CUSTOMERD_OK;
+	core_forget(core, call);
+	return error_no_memory(error);
 }
 
 /* The server has greeted back: the rest may follow, as many as it takes. */
@@ -143,11 +145,11 @@ take_messages(struct customerd_core *core, struct slice *rest)
 static void
 keep_rest(struct customerd_core *core, struct slice rest)
 {
-	if (core->in.len == 0)
-		buf_put(&core->in, rest.data, rest.len);
-	else
+	if (core->in.len > 0)
 		buf_drop(&core->in, core->in.len - rest.len);
-	if (core->in.len == 0)
+	else
+		buf_put(&core->in, rest.data, rest.len);
+	if (core->in.len == 0 && !core->in.failed)
 		buf_clear(&core->in, BUF_BYTES_KEPT);
 }
 
@@ -156,7 +158,7 @@ customerd_core_feed(struct customerd_core *core, const void *bytes, size_t len,
     struct customerd_error *error)
 {
 	struct slice rest = slice_of(bytes, len);
-	bool         is_good;
+	bool         is_good, has_memory;
 
 	if (core->in.len > 0) {
 		buf_put(&core->in, bytes, len);
@@ -166,12 +168,14 @@ customerd_core_feed(struct customerd_core *core, const void *bytes, size_t len,
 	is_good = !core->in.failed && take_messages(core, &rest);
 	if (!core->doomed && is_good)
 		keep_rest(core, rest);
-	is_good = is_good && !core->in.failed;
+	has_memory = core->doomed || !core->in.failed;
 	if (!core_leave(core))
 		return true;
-	if (!is_good)
+	if (!has_memory)
+		error_no_memory(error);
+	else if (!is_good)
 		error_set(error, "PROTOCOL", true,
 		    "the server sends what is no message of customerd, or too large a "
 		    "one");
-	return is_good;
+	return is_good && has_memory;
 }
