@@ -18,7 +18,8 @@ def prepared():
             "set": {"name": "Example", "mode": "test", "languages": ["en", "fr"]}})
         operator.call("token.create", {
             "token": "example-token",
-            "set": {"name": "example", "store": store["id"], "scopes": SCOPES}})
+            "set": {"name": "example", "store": store["id"], "scopes": SCOPES,
+                    "user": {"id": "u1"}}})
         c = server.dial("example-token")
         c.call("group.create", {"set": {"name": "VIP"}})
         c.call("tag.create", {"set": {"name": "vip"}})
@@ -40,6 +41,12 @@ def test_every_exchange_happens_as_printed(prepared):
     replay = Replay(prepared, document.blocks(document.read()))
     replay.run()
     assert replay.messages > 50
+
+
+def test_every_method_has_an_exchange():
+    text = document.read()
+    for method in describe()["methods"]:
+        assert ', "%s", [' % method["name"] in text, method["name"]
 
 
 class Replay:
