@@ -199,7 +199,7 @@ init_watchers(struct loop *loop, const struct options *options)
 bool
 loop_init(struct loop *loop, struct server *server, unsigned number)
 {
-	*loop = (struct loop){ .server = server, .number = number };
+	*loop = (struct loop){ .server = server };
 	loop->protocol_gate.per_second_max = LOOP_LOG_PER_SECOND_MAX;
 	loop->storage_gate.per_second_max = LOOP_LOG_PER_SECOND_MAX;
 	loop->metrics = &server->metrics.sets[number];

@@ -48,8 +48,7 @@ struct loop_mail {
 
 struct loop {
 	struct server      *server;
-	unsigned            number; /* 0 is the first, on the main thread */
-	pthread_t           thread; /* of the others */
+	pthread_t           thread; /* but of the first, which is the main one */
 	struct ev_loop     *ev;
 	struct kv_snapshot *snapshot;
 	struct auth_source  auth_source;
@@ -83,7 +82,6 @@ struct loop {
 	struct ev_timer  drain_timer;
 	bool             is_stopping; /* begin nothing any more */
 	bool             is_draining; /* end when the last connection has gone */
-	bool             is_late;     /* LOOP_DRAIN_MS are over */
 };
 
 /* Make LOOP ready to run.  False: out of memory or of what the system gives. */
