@@ -12,9 +12,7 @@
 #include "server/domain/modify.h"
 #include "server/domain/query.h"
 #include "server/domain/text.h"
-#include "server/domain/token.h"
 
-#define TOKEN_EPOCH SLICE("token epoch")
 #define TRIMMED_PER_STEP 512u /* old changes and answers dropped in one step */
 
 /* What each method does; CONTROL methods are the net's. */
@@ -93,8 +91,7 @@ domain_open(
 		return STATUS_NO_MEMORY;
 	domain->options = *options;
 	status = load_key(domain, txn);
-	domain->token_epoch_next = counter_get(txn, 0, TOKEN_EPOCH);
-	atomic_init(&domain->token_epoch, domain->token_epoch_next);
+	domain_load_token_epoch(domain, txn);
 	if (status == STATUS_OK)
 		status = txn->status;
 	if (status != STATUS_OK) {
@@ -112,106 +109,6 @@ domain_close(struct domain *domain)
 		return;
 	sodium_memzero(domain->key, sizeof(domain->key));
 	free(domain);
-}
-
-void
-domain_hash(const struct domain *domain, struct slice secret, unsigned char *hash)
-{
-	crypto_generichash(hash, TOKEN_HASH_BYTES, (const unsigned char *)secret.data,
-	    secret.len, domain->key, sizeof(domain->key));
-}
-
-/* ---- who asks ---- */
-
-uint64_t
-domain_token_epoch(const struct domain *domain)
-{
-	return atomic_load_explicit(&domain->token_epoch, memory_order_acquire);
-}
-
-void
-domain_step_token_epoch(struct domain *domain, struct kv_txn *txn)
-{
-	uint64_t epoch = counter_get(txn, 0, TOKEN_EPOCH) + 1;
-
-	counter_put(txn, 0, TOKEN_EPOCH, epoch);
-	/* A batch that is taken back leaves this too high: one look-up more, no harm.
-	 */
-	if (domain->token_epoch_next < epoch)
-		domain->token_epoch_next = epoch;
-}
-
-void
-domain_committed(struct domain *domain)
-{
-	atomic_store_explicit(
-	    &domain->token_epoch, domain->token_epoch_next, memory_order_release);
-}
-
-/* Who is behind the token with that ID?  NOT_FOUND, UNAUTHENTICATED. */
-static enum status
-identify_id(struct kv_txn *txn, uint64_t id, int64_t now_ms, struct identity *who)
-{
-	struct record record;
-	struct slice  value;
-	struct key    key;
-
-	kind_record_key(&key, 0, id);
-	if (!kv_get(txn, KV_TOKEN, key_slice(&key), &value))
-		return txn->status != STATUS_OK ? txn->status : STATUS_NOT_FOUND;
-	if (!record_split(&record, &record_shapes[RECORD_TOKEN], value))
-		return STATUS_DAMAGED;
-	token_identity(&record, who);
-	/* From the same snapshot as the token: so it cannot vouch for a newer one. */
-	who->epoch = counter_get(txn, 0, TOKEN_EPOCH);
-	if (who->expires_at != 0 && who->expires_at <= now_ms) {
-		*who = (struct identity){ 0 };
-		return STATUS_UNAUTHENTICATED;
-	}
-	return txn->status;
-}
-
-enum status
-domain_identify(struct domain *domain, struct kv_txn *txn, struct slice token,
-    int64_t now_ms, struct identity *who)
-{
-	unsigned char hash[TOKEN_HASH_BYTES];
-	struct slice  value;
-	enum status   status;
-	uint64_t      id = 0;
-
-	*who = (struct identity){ 0 };
-	domain_hash(domain, token, hash);
-	if (!kv_get(txn, KV_TOKEN_HASH, slice_of(hash, sizeof(hash)), &value))
-		return txn->status != STATUS_OK ? txn->status : STATUS_UNAUTHENTICATED;
-	if (!key_take_u64(&value, &id))
-		return STATUS_DAMAGED;
-	status = identify_id(txn, id, now_ms, who);
-	return status == STATUS_NOT_FOUND ? STATUS_DAMAGED : status;
-}
-
-enum status
-domain_renew(
-    struct domain *domain, struct kv_txn *txn, int64_t now_ms, struct identity *who)
-{
-	enum status status;
-
-	if (who->token == 0)
-		return STATUS_OK; /* an operator */
-	if (who->epoch == domain_token_epoch(domain) &&
-	    (who->expires_at == 0 || now_ms < who->expires_at))
-		return STATUS_OK;
-	status = identify_id(txn, who->token, now_ms, who);
-	return status == STATUS_NOT_FOUND ? STATUS_UNAUTHENTICATED : status;
-}
-
-void
-domain_identify_operator(struct identity *who)
-{
-	*who = (struct identity){
-		.scopes = SCOPE_BIT(SCOPE_OPERATE) | SCOPE_BIT(SCOPE_STORE_READ) |
-			  SCOPE_BIT(SCOPE_CHANGES_READ) | SCOPE_BIT(SCOPE_IMPORT),
-	};
 }
 
 /* ---- requests ---- */

@@ -10,6 +10,9 @@
 #include "server/domain/domain.h"
 
 #define DOMAIN_KEY_BYTES 32u
+#define TOKEN_HASH_BYTES 32u
+
+struct record;
 
 struct domain {
 	struct domain_options options;
@@ -17,11 +20,17 @@ struct domain {
 	atomic_uint_fast64_t token_epoch;    /* of what is committed */
 	uint64_t
 	    token_epoch_next; /* the writer's: of what the open batch would make it */
-	uint32_t trim_store; /* the writer's: whose old changes are dropped next */
+	uint32_t trim_store;  /* the writer's: whose old changes are dropped next */
 };
 
 /* The keyed hash of SECRET, TOKEN_HASH_BYTES long: what is kept in its place. */
 void domain_hash(const struct domain *domain, struct slice secret, unsigned char *hash);
+
+/* Which identity does the record of a token give? */
+void identity_read(const struct record *token, struct identity *who);
+
+/* Read at start how often tokens have changed. */
+void domain_load_token_epoch(struct domain *domain, struct kv_txn *txn);
 
 /* Note in TXN, and for domain_committed(), that a token changes. */
 void domain_step_token_epoch(struct domain *domain, struct kv_txn *txn);

@@ -88,7 +88,7 @@ check_scopes(struct edit *edit)
 {
 	struct identity who;
 
-	token_identity(&edit->new, &who);
+	identity_read(&edit->new, &who);
 	if ((who.scopes & SCOPE_BIT(SCOPE_OPERATE)) != 0)
 		violations_add(&edit->call->violations,
 		    edit->shape->fields[TOKEN_SCOPES].name, RULE_FORBIDDEN);
@@ -144,32 +144,4 @@ token_after_delete(struct edit *edit)
 		kv_del(edit->txn, KV_SECRET, key_slice(&key));
 	}
 	domain_step_token_epoch(edit->call->domain, edit->txn);
-}
-
-/* The bit of the scope called WORD, or none if this server does not know it. */
-static uint64_t
-scope_bit(struct slice word)
-{
-	for (unsigned i = 0; i < SCOPE_COUNT; i++)
-		if (slice_equal(word, slice_text(scope_words[i])))
-			return SCOPE_BIT(i);
-	return 0;
-}
-
-void
-token_identity(const struct record *record, struct identity *who)
-{
-	struct reader reader;
-
-	*who = (struct identity){
-		.token = (uint64_t)record_integer(record, COMMON_ID),
-		.store = (uint32_t)record_integer(record, TOKEN_STORE),
-		.customer = (uint64_t)record_integer(record, TOKEN_CUSTOMER),
-		.expires_at = record_integer(record, TOKEN_EXPIRES_AT),
-	};
-	if (!record_has(record, TOKEN_SCOPES))
-		return;
-	reader_init(&reader, record->field[TOKEN_SCOPES]);
-	for (uint32_t left = reader_array(&reader); left > 0; left--)
-		who->scopes |= scope_bit(reader_text(&reader));
 }

@@ -12,8 +12,6 @@
 
 #include "server/domain/edit.h"
 
-#define TOKEN_HASH_BYTES 32u
-
 /*
  * On the loop: complete the arguments of token.create with a new secret, unless one
  * was given.
@@ -24,8 +22,5 @@ enum status token_complete(struct call *call);
 enum status token_before(struct edit *edit);
 void        token_after(struct edit *edit);
 void        token_after_delete(struct edit *edit);
-
-/* Which identity does TOKEN's record (id ID) give? */
-void token_identity(const struct record *record, struct identity *who);
 
 #endif
