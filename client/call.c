@@ -112,29 +112,30 @@ is_repeatable(const struct customerd_call *call)
 	       (method != NULL && method->access != METHOD_WRITE);
 }
 
-static enum customerd_status
-too_large(struct customerd_error *error)
+enum customerd_status
+call_too_large(struct customerd_error *error)
 {
-	error_set(error, "TOO_LARGE", false, "the request is larger than 1 MiB");
+	error_set(error, "TOO_LARGE", false, "the server takes no request so large");
 	return CUSTOMERD_MISUSE;
 }
 
 enum customerd_status
 call_new(struct call **out, const struct customerd_call *requested, uint32_t msgid,
-    int64_t timeout_ms, struct buf *scratch, struct customerd_error *error)
+    int64_t timeout_ms, size_t bytes_max, struct buf *scratch,
+    struct customerd_error *error)
 {
 	const char  *mistake;
 	struct call *call;
 
 	if (requested->args.len > FRAME_BYTES_MAX)
-		return too_large(error);
+		return call_too_large(error);
 	mistake = find_mistake(requested);
 	if (mistake != NULL)
 		return error_misuse(error, mistake);
 	buf_clear(scratch, BUF_BYTES_KEPT);
 	pack_request(scratch, requested, msgid, timeout_ms);
-	if (scratch->len > FRAME_BYTES_MAX)
-		return too_large(error);
+	if (scratch->len > bytes_max)
+		return call_too_large(error);
 	call = scratch->failed ? NULL : malloc(sizeof(*call) + scratch->len);
 	if (call == NULL)
 		return error_no_memory(error);

@@ -37,10 +37,13 @@ TAILQ_HEAD(call_list, call);
 
 /*
  * Judge REQUESTED and make *OUT of it, under MSGID.  SCRATCH is working space.
- * MISUSE when the server could not understand it or it is too large.
+ * MISUSE when the server could not understand it, or takes no more than BYTES_MAX.
  */
 enum customerd_status call_new(struct call **out,
     const struct customerd_call *requested, uint32_t msgid, int64_t timeout_ms,
-    struct buf *scratch, struct customerd_error *error);
+    size_t bytes_max, struct buf *scratch, struct customerd_error *error);
+
+/* MISUSE, with TOO_LARGE. */
+enum customerd_status call_too_large(struct customerd_error *error);
 
 #endif

@@ -25,6 +25,7 @@ begin_stream(struct customerd_core *core)
 {
 	core->greeted = false;
 	core->window = INFLIGHT_MAX;
+	core->frame_bytes_max = FRAME_BYTES_MAX;
 	buf_clear(&core->in, 0);
 	buf_clear(&core->out, BUF_BYTES_KEPT);
 	core->out_sent = 0;
@@ -197,8 +198,8 @@ core_begin(struct customerd_core *core, const struct customerd_call *requested,
 		return error_misuse(error, "the handle is being freed");
 	if (core->pending == PENDING_MAX)
 		return queue_full(error);
-	status = call_new(
-	    &call, requested, next_msgid(core), timeout_ms, &core->scratch, error);
+	status = call_new(&call, requested, next_msgid(core), timeout_ms,
+	    core->frame_bytes_max, &core->scratch, error);
 	if (status != CUSTOMERD_OK)
 		return status;
 	call->callback = callback;

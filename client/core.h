@@ -28,7 +28,8 @@ struct customerd_core {
 	int64_t          deadline_ms; /* no call has an earlier one; -1: none has any */
 
 	/* The stream. */
-	bool        greeted; /* hello was answered */
+	bool        greeted;         /* hello was answered */
+	size_t      frame_bytes_max; /* the largest request that the server takes */
 	struct scan scan;
 	struct buf  in;         /* the front of a message that is not complete */
 	struct buf  out;        /* what to send next … */

@@ -56,17 +56,44 @@ customerd_core_hello(struct customerd_core *core, const char *token,
 	return error_no_memory(error);
 }
 
-/* The server has greeted back: the rest may follow, as many as it takes. */
+/* The server has greeted back: the rest may follow, as much as it takes. */
 static void
 on_greeting(struct customerd_core *core, struct slice greeting)
 {
-	int64_t window;
+	struct customerd_slice value = slice_out(greeting), identity;
+	int64_t                window;
 
 	core->greeted = true;
-	if (customerd_get_integer(
-		slice_out(greeting), "limits.inflight_max", &window) &&
+	if (customerd_get_integer(value, "limits.inflight_max", &window) &&
 	    window >= 1 && window <= PENDING_MAX)
 		core->window = (size_t)window;
+	/* A larger one would end the connection, and with it all other calls. */
+	if (customerd_get(value, "identity", &identity) &&
+	    customerd_type(identity) == CUSTOMERD_NIL)
+		core->frame_bytes_max = FRAME_BYTES_MAX_UNAUTHENTICATED;
+}
+
+static struct call *
+find_too_large(struct customerd_core *core)
+{
+	struct call *call;
+
+	TAILQ_FOREACH (call, &core->calls[CALL_QUEUED], link)
+		if (call->len > core->frame_bytes_max)
+			return call;
+	return NULL;
+}
+
+/* Of the calls that have waited for the greeting, end those it does not permit. */
+static void
+refuse_too_large(struct customerd_core *core)
+{
+	struct customerd_error error;
+	struct call           *call;
+
+	while (!core->doomed && (call = find_too_large(core)) != NULL)
+		core_finish(
+		    core, call, call_too_large(&error), slice_of(NULL, 0), &error);
 }
 
 /* ---- Receiving ---- */
@@ -79,6 +106,7 @@ on_response(struct customerd_core *core, const struct message *response)
 	struct customerd_error error;
 	struct reader          reader;
 	enum customerd_status  status = CUSTOMERD_OK;
+	bool                   is_greeting;
 
 	if (call == NULL || call->msgid != response->msgid || call->place != CALL_SENT)
 		return;
@@ -87,10 +115,13 @@ on_response(struct customerd_core *core, const struct message *response)
 		status = error_decode(&error, response->error);
 	if (status == CUSTOMERD_UNKNOWN)
 		error.retryable = call->is_repeatable;
-	if (status == CUSTOMERD_OK && call->is_hello)
+	is_greeting = status == CUSTOMERD_OK && call->is_hello;
+	if (is_greeting)
 		on_greeting(core, response->result);
 	core_finish(core, call, status,
 	    status == CUSTOMERD_OK ? response->result : slice_of(NULL, 0), &error);
+	if (is_greeting)
+		refuse_too_large(core);
 }
 
 static void

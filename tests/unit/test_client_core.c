@@ -56,7 +56,7 @@ begin_and_forget(void)
 static void
 take_sent(void)
 {
-	const struct scan_limits limits = { 1 << 20, 16, 65536 };
+	const struct scan_limits limits = { 2 << 20, 16, 65536 };
 	struct customerd_slice   out;
 	size_t                   at = 0, len;
 
@@ -268,6 +268,67 @@ no_more_is_sent_than_the_server_takes_at_once(void **state)
 	answer(sent[1].msgid, 1);
 	take_sent();
 	assert_int_equal(sent_count, 1);
+}
+
+/* A request of LEN bytes and a bit; *ENDING is how it ends, when it begins. */
+static enum customerd_status
+call_large(size_t len, struct ending *ending, struct customerd_error *error)
+{
+	static char           text[1 << 20];
+	struct customerd_call call = { .method = "customer.update" };
+	struct buf            args;
+	enum customerd_status status;
+
+	memset(text, 'a', sizeof(text));
+	buf_init(&args, 4 << 20);
+	pack_map(&args, 1);
+	pack_literal(&args, "a");
+	pack_text(&args, slice_of(text, len));
+	call.args = (struct customerd_slice){ args.data, args.len };
+	*ending = begin_and_forget();
+	status = customerd_core_call(core, &call, 0, on_end, ending, NULL, error);
+	buf_fini(&args);
+	return status;
+}
+
+/* It would end the connection, and with it all other calls. */
+static void
+what_is_too_large_for_a_server_that_does_not_know_us_is_not_sent(void **state)
+{
+	struct customerd_error error;
+	struct ending          hello = begin_and_forget(), small, large, other;
+
+	(void)state;
+	assert_int_equal(call_large(60000, &small, &error), CUSTOMERD_OK);
+	assert_int_equal(call_large(70000, &large, &error), CUSTOMERD_OK);
+	customerd_core_hello(core, NULL, NULL, on_end, &hello, NULL);
+	take_sent();
+	message_pack_result(&wire, sent[0].msgid);
+	pack_map(&wire, 1);
+	pack_literal(&wire, "identity");
+	pack_nil(&wire);
+	assert_true(feed_wire(NULL));
+	assert_int_equal(large.status, CUSTOMERD_MISUSE);
+	assert_string_equal(large.error.code, "TOO_LARGE");
+	take_sent();
+	assert_int_equal(sent_count, 1);
+	assert_int_equal(small.count, 0);
+	assert_int_equal(call_large(70000, &other, &error), CUSTOMERD_MISUSE);
+	assert_string_equal(error.code, "TOO_LARGE");
+}
+
+static void
+a_server_that_knows_us_takes_a_mebibyte(void **state)
+{
+	struct customerd_error error;
+	struct ending          large;
+
+	(void)state;
+	assert_int_equal(call_large((1 << 20) - 100, &large, &error), CUSTOMERD_OK);
+	take_sent();
+	assert_int_equal(sent_count, 1);
+	assert_int_equal(call_large(1 << 20, &large, &error), CUSTOMERD_MISUSE);
+	assert_string_equal(error.code, "TOO_LARGE");
 }
 
 /* ---- Refusals ---- */
@@ -937,6 +998,10 @@ main(void)
 		    tear_down),
 		cmocka_unit_test_setup_teardown(
 		    no_more_is_sent_than_the_server_takes_at_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    what_is_too_large_for_a_server_that_does_not_know_us_is_not_sent,
+		    set_up, tear_down),
+		TEST(a_server_that_knows_us_takes_a_mebibyte),
 		TEST(a_refusal_names_its_code_and_the_field),
 		TEST(an_error_that_cannot_be_understood_is_no_success),
 		TEST(the_servers_own_unknown_is_ours),
