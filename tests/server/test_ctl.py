@@ -96,6 +96,15 @@ def test_meta_reaches_the_server(server, shop):
     assert len(by_token.json()["items"]) == 1
 
 
+def test_what_the_server_would_hang_up_on_is_not_sent(server, shop):
+    big = json.dumps({"set": {"email": "ada@example.com", "notes": "n" * 70000}})
+    meta = json.dumps({"token": shop.token()})
+    unknown = ctl_tcp(server, "call", "customer.create", "-", "--meta", meta, stdin=big)
+    assert unknown.status == USAGE and "TOO_LARGE" in unknown.said
+    known = ctl_tcp(server, "call", "customer.create", "-", token=shop.token(), stdin=big)
+    assert known.status == REFUSED and "set.notes is too long" in known.said
+
+
 @pytest.mark.parametrize("meta", ["{", '{"colour": 1}', '{"timeout_ms": 0}',
                                   '{"timeout_ms": "1"}', '{"dry_run": 1}', '{"token": 1}'])
 def test_bad_meta_is_used_wrongly(server, meta):
