@@ -64,9 +64,9 @@ struct loop {
 	struct link runnable; /* … with whole messages left from an earlier turn */
 	char       *input;    /* LOOP_READ_BYTES_MAX, for reading into */
 
-	struct link     feed_due;  /* subscriptions with something to send, perhaps */
-	struct link     feed_mark; /* ends those of this turn among them */
-	struct link     feed_idle; /* … that have everything, until the next commit */
+	struct link     feed_due;   /* subscriptions with something to send, perhaps */
+	struct link     feed_mark;  /* ends those of this turn among them */
+	struct link     feed_idle;  /* … that have nothing until the next commit */
 	atomic_uint     feed_count; /* all of them; the writer looks at it */
 	struct ev_async committed;  /* something was committed */
 

@@ -10,22 +10,26 @@
 
 /* ---- where a subscription stands ---- */
 
-/* Whether more could be sent, if there is more. */
+/* Whether CONN has room for changes. */
 static bool
-may_send(const struct subscription *subscription)
+has_room(const struct conn *conn)
 {
-	const struct conn *conn = subscription->conn;
-
 	return conn->state == CONN_OPEN && !conn->loop->is_stopping &&
-	       subscription->credit > 0 && conn_output(conn) < SUBSCRIBE_OUTPUT_BYTES;
+	       conn_output(conn) < SUBSCRIBE_OUTPUT_BYTES;
 }
 
-/* Give SUBSCRIPTION a share of the next turn, unless it has to rest. */
+/* Give SUBSCRIPTION, which is in no list, a share of the next turn or let it rest. */
 static void
 make_due(struct subscription *subscription)
 {
-	if (link_is_alone(&subscription->turn) && may_send(subscription))
+	if (has_room(subscription->conn))
 		link_append(&subscription->conn->loop->feed_due, &subscription->turn);
+}
+
+static void
+make_idle(struct subscription *subscription)
+{
+	link_append(&subscription->conn->loop->feed_idle, &subscription->turn);
 }
 
 void
@@ -33,8 +37,13 @@ subscribe_settle(struct conn *conn)
 {
 	struct link *ring = &conn->subscriptions;
 
-	for (struct link *at = ring->next; at != ring; at = at->next)
-		make_due(CONTAINER_OF(at, struct subscription, link));
+	for (struct link *at = ring->next; at != ring; at = at->next) {
+		struct subscription *subscription =
+		    CONTAINER_OF(at, struct subscription, link);
+
+		if (link_is_alone(&subscription->turn))
+			make_due(subscription);
+	}
 }
 
 void
@@ -189,6 +198,7 @@ subscribe_credit(struct conn *conn, struct call *call)
 		return STATUS_INVALID;
 	}
 	subscription->credit += more;
+	link_remove(&subscription->turn);
 	make_due(subscription);
 	pack_map(call->result, 1);
 	pack_literal(call->result, "credit");
@@ -215,7 +225,7 @@ subscribe_end(struct conn *conn, struct call *call)
 
 /* ---- sending ---- */
 
-/* Whether its token still permits SUBSCRIPTION. */
+/* Whether the token still permits SUBSCRIPTION. */
 static enum status
 check(struct subscription *subscription, struct kv_txn *txn)
 {
@@ -294,41 +304,50 @@ advance(struct subscription *subscription, const struct feed_page *page)
 	return true;
 }
 
-/* Send the share of one turn. */
-static void
-send_share(struct subscription *subscription, struct kv_txn *txn)
+/* Send the share of one turn into PAGE. */
+static enum status
+send_share(
+    struct subscription *subscription, struct kv_txn *txn, struct feed_page *page)
 {
-	struct buf      *out = &subscription->conn->out;
-	size_t           mark = out->len;
-	struct feed_page page = {
-		.after = subscription->after,
-		.limit = subscription->credit,
-		.bytes_max = SUBSCRIBE_SHARE_BYTES,
-	};
-	enum status status = check(subscription, txn);
+	struct buf *out = &subscription->conn->out;
+	size_t      mark = out->len;
+	enum status status;
 
-	if (page.limit > SUBSCRIBE_SHARE_ITEMS)
-		page.limit = SUBSCRIBE_SHARE_ITEMS;
-	if (status == STATUS_OK)
-		status = pack_changes(subscription, txn, &page, out);
-	if (status != STATUS_OK) {
+	page->after = subscription->after;
+	page->bytes_max = SUBSCRIBE_SHARE_BYTES;
+	page->limit = subscription->credit < SUBSCRIBE_SHARE_ITEMS
+			  ? subscription->credit
+			  : SUBSCRIBE_SHARE_ITEMS;
+	status = pack_changes(subscription, txn, page, out);
+	if (status != STATUS_OK || !advance(subscription, page))
 		buf_truncate(out, mark);
+	return status;
+}
+
+/* The turn of SUBSCRIPTION, which is in no list. */
+static void
+run(struct subscription *subscription)
+{
+	struct feed_page page = { 0 };
+	struct kv_txn    txn;
+	enum status      status;
+
+	kv_read(subscription->conn->loop->snapshot, &txn);
+	status = check(subscription, &txn);
+	if (status == STATUS_OK && subscription->credit > 0)
+		status = send_share(subscription, &txn, &page);
+	if (status != STATUS_OK)
 		refuse(subscription, status, &page);
-		return;
-	}
-	if (!advance(subscription, &page))
-		buf_truncate(out, mark);
-	if (page.after < page.last)
+	else if (page.after < page.last)
 		make_due(subscription);
 	else
-		link_append(&subscription->conn->loop->feed_idle, &subscription->turn);
+		make_idle(subscription);
 }
 
 void
 subscribe_run(struct loop *loop)
 {
-	struct link  *link;
-	struct kv_txn txn;
+	struct link *link;
 
 	/* Those that are due again meanwhile wait for the next turn. */
 	link_append(&loop->feed_due, &loop->feed_mark);
@@ -337,10 +356,8 @@ subscribe_run(struct loop *loop)
 		    CONTAINER_OF(link, struct subscription, turn);
 
 		link_remove(link);
-		if (!may_send(subscription))
-			continue; /* it rests: subscribe_settle() wakes it */
-		kv_read(loop->snapshot, &txn);
-		send_share(subscription, &txn);
+		if (has_room(subscription->conn))
+			run(subscription);
 	}
 	link_remove(&loop->feed_mark);
 }

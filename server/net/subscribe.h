@@ -9,8 +9,8 @@
  *
  * A subscription gets a share of the loop's turn, bounded in changes and bytes.  Then
  * it is due again in the next turn while there is more; it is idle when it has
- * everything, until the next commit wakes it; and it rests, in neither list, without
- * credit or while its connection has much to send.
+ * everything or no credit, until the next commit wakes it; and it rests, in neither
+ * list, while its connection has much to send.
  *
  * It ends with its connection, when its token ends or may no longer read the feed,
  * and when its place in the log was dropped; of which the notice "error" tells, with

@@ -392,6 +392,16 @@ def test_a_subscription_ends_with_its_token_and_the_connection_stays(shop, c):
     Follower(follower.c, after=1).upto(2)
 
 
+def test_a_subscription_without_credit_ends_with_its_token_too(shop, c):
+    follower = Follower(shop.dial(), credit=1)
+    token = shop.last_token["id"]
+    must_create(c)
+    must_create(c)
+    follower.upto(1)
+    shop.operator.call("token.delete", {"id": token})
+    assert follower.end()["code"] == "UNAUTHENTICATED"
+
+
 def test_a_subscription_ends_when_its_token_expires(shop):
     now = int(time.time() * 1000)
     follower = Follower(shop.dial(expires_at=now + 1500))

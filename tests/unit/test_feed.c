@@ -53,9 +53,9 @@ numbers(struct domain_fixture *f, const char *method, const char *args)
 	size_t                   i, len = 0;
 
 	text[0] = '\0';
-	json_array_foreach(json_object_get(answer, "items"), i, item) len +=
-	    (size_t)snprintf(text + len, sizeof(text) - len, "%lld ",
-		json_integer_value(json_object_get(item, "seq")));
+	json_array_foreach (json_object_get(answer, "items"), i, item)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%lld ",
+		    json_integer_value(json_object_get(item, "seq")));
 	for (i = 0; i < 2; i++)
 		if (json_is_integer(json_object_get(answer, keys[i])))
 			len += (size_t)snprintf(text + len, sizeof(text) - len,
@@ -365,6 +365,31 @@ a_noisy_store_does_not_shorten_anothers_feed(void **state)
 	assert_string_equal(numbers(f, READ, "{}"), "1 next 1 last 1 ");
 }
 
+static void
+every_store_gets_its_turn(void **state)
+{
+	struct domain_fixture *f = *state;
+	uint32_t               store = 0;
+
+	for (f->who.store = 1; f->who.store <= 600; f->who.store++) {
+		make(f, "a@example.com");
+		must_do(f, UPDATE, "{'id': 1, 'set': {'phone': '1'}}");
+	}
+	for (int rounds = 0; rounds < 3; rounds++) {
+		struct kv_batch *batch;
+		struct kv_txn    txn;
+
+		assert_int_equal(kv_batch_begin(f->storage->kv, &batch), STATUS_OK);
+		kv_write(batch, &txn);
+		assert_true(change_trim(&txn, &store, 0, 1, 1000));
+		assert_int_equal(kv_batch_commit(batch), STATUS_OK);
+	}
+	assert_int_equal(store, 0); /* once round */
+	for (f->who.store = 1; f->who.store <= 600; f->who.store++)
+		assert_string_equal(numbers(f, READ, "{}"), "2 next 2 last 2 ");
+	must_verify(f);
+}
+
 /* Put VALUE in the place of change number SEQUENCE of STORE. */
 static void
 spoil(struct domain_fixture *f, uint32_t store, uint64_t sequence, const char *value)
@@ -521,6 +546,7 @@ main(void)
 		T(private_values_want_their_scope_and_secrets_are_nowhere),
 		T(who_is_behind_the_oldest_change_is_told_so),
 		T(a_noisy_store_does_not_shorten_anothers_feed),
+		T(every_store_gets_its_turn),
 		T(a_damaged_entry_is_reported_and_keeps_its_own_store_only),
 		T(verify_sees_a_gap_and_a_wrong_end),
 		T(what_is_forgotten_is_in_no_feed),
