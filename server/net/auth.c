@@ -48,8 +48,8 @@ auth_peer_operates(int fd, uid_t admin_uid)
 }
 
 static enum status
-look_up(const struct auth_source *source, struct slice token, int64_t now_ms,
-    struct identity *who)
+look_up(struct auth *auth, const struct auth_source *source, struct slice token,
+    int64_t now_ms, struct identity *who)
 {
 	struct kv_txn txn;
 	enum status   status;
@@ -58,6 +58,10 @@ look_up(const struct auth_source *source, struct slice token, int64_t now_ms,
 	status = domain_identify(source->domain, &txn, token, now_ms, who);
 	if (status != STATUS_OK)
 		*who = nobody;
+	if (status == STATUS_OK)
+		auth->wrong_count = 0;
+	else if (status == STATUS_UNAUTHENTICATED)
+		auth->wrong_count++;
 	return status;
 }
 
@@ -82,7 +86,7 @@ auth_hello(struct auth *auth, const struct auth_source *source, struct slice tok
 			domain_identify_operator(&auth->who);
 		return STATUS_OK;
 	}
-	status = look_up(source, token, now_ms, &who);
+	status = look_up(auth, source, token, now_ms, &who);
 	if (status != STATUS_OK)
 		return status;
 	auth->token = malloc(token.len);
@@ -109,7 +113,7 @@ resolve_meta(struct auth *auth, const struct auth_source *source, struct slice t
 		*who = auth->recent;
 		return STATUS_OK;
 	}
-	status = look_up(source, token, now_ms, who);
+	status = look_up(auth, source, token, now_ms, who);
 	auth->has_recent = status == STATUS_OK;
 	auth->recent = *who;
 	memcpy(auth->recent_hash, hash, sizeof(hash));
@@ -125,8 +129,8 @@ auth_resolve(struct auth *auth, const struct auth_source *source, struct slice t
 	if (token.len > 0)
 		return resolve_meta(auth, source, token, now_ms, who);
 	if (auth->token && !is_current(&auth->who, source, now_ms))
-		status = look_up(
-		    source, slice_of(auth->token, auth->token_len), now_ms, &auth->who);
+		status = look_up(auth, source, slice_of(auth->token, auth->token_len),
+		    now_ms, &auth->who);
 	*who = auth->who;
 	/* A token that ended leaves nobody, who may still say hello again. */
 	return status == STATUS_UNAUTHENTICATED ? STATUS_OK : status;

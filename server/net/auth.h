@@ -24,6 +24,8 @@
 
 #define AUTH_HASH_BYTES 16u
 #define AUTH_KEY_BYTES 16u
+#define AUTH_WRONG_MAX 16u /* wrong tokens in a row from nobody, before it is cut off \
+			    */
 
 /* What looking a token up takes. */
 struct auth_source {
@@ -37,6 +39,7 @@ struct auth {
 	struct identity who;         /* of the connection; no scopes: nobody */
 	char           *token;       /* what hello brought, or NULL */
 	size_t          token_len;
+	unsigned        wrong_count; /* tokens in a row that were nobody's */
 	/* The last token that came in meta. */
 	bool            has_recent;
 	unsigned char   recent_hash[AUTH_HASH_BYTES];
@@ -55,8 +58,7 @@ bool auth_peer_operates(int fd, uid_t admin_uid);
 
 /*
  * Make TOKEN the connection's; empty: be again who it was at the beginning.  On any
- * failure, like
- * UNAUTHENTICATED, the connection has no identity any more.
+ * failure, like UNAUTHENTICATED, the connection has no identity any more.
  */
 enum status auth_hello(struct auth *auth, const struct auth_source *source,
     struct slice token, int64_t now_ms);
@@ -73,6 +75,16 @@ static inline bool
 auth_is_known(const struct auth *auth)
 {
 	return auth->who.scopes != 0;
+}
+
+/*
+ * Whether the peer only guesses.  One that has an identity of its own may pass on the
+ * wrong tokens of others, as the shim does.
+ */
+static inline bool
+auth_guesses(const struct auth *auth)
+{
+	return auth->wrong_count >= AUTH_WRONG_MAX && !auth_is_known(auth);
 }
 
 #endif

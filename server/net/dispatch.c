@@ -419,7 +419,12 @@ dispatch_frame(struct conn *conn, struct slice frame)
 		return;
 	}
 	switch (message.type) {
-	case MESSAGE_REQUEST: dispatch_request(conn, &message, frame, status); break;
+	case MESSAGE_REQUEST:
+		dispatch_request(conn, &message, frame, status);
+		if (auth_guesses(&conn->auth))
+			conn_refuse(
+			    conn, STATUS_UNAUTHENTICATED, "too many wrong tokens");
+		break;
 	case MESSAGE_NOTIFICATION: dispatch_notification(conn, &message); break;
 	case MESSAGE_RESPONSE: break; /* nothing was asked of the peer */
 	}
