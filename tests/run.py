@@ -29,7 +29,7 @@ PYTHON = "/usr/bin/python3"   # the one that Debian's python3-* packages are for
 CORES = len(os.sched_getaffinity(0))
 
 VARIANTS = ("release", "asan", "tsan")
-PYTEST_FOLDERS = ("server", "protocol", "durability")
+PYTEST_FOLDERS = ("server", "ctl", "protocol", "durability")
 
 # No run takes longer, whatever hangs.
 ALL_S_MAX = 25 * 60

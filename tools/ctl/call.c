@@ -8,8 +8,8 @@
 #include <time.h>
 
 #include "proto/limits.h"
-#include "tools/ctl/ctl.h"
 #include "tools/ctl/json.h"
+#include "tools/ctl/sentence.h"
 
 static int64_t
 clock_us(void)
@@ -21,14 +21,14 @@ clock_us(void)
 }
 
 enum ctl_exit
-ctl_run_ping(struct ctl *ctl, const char *const *arguments)
+ctl_run_ping(struct ctl *ctl, const struct command *command)
 {
 	struct customerd_call ping = { .method = "ping" };
 	enum ctl_exit         done = ctl_connect(ctl);
 	int64_t               begin_us = clock_us(), took_us;
 	json_t               *result;
 
-	(void)arguments;
+	(void)command;
 	if (done == CTL_DONE)
 		done = ctl_call(ctl, &ping, NULL, &result, "");
 	if (done != CTL_DONE)
@@ -70,13 +70,13 @@ print_lines(const char *path, json_t *value)
 }
 
 enum ctl_exit
-ctl_run_status(struct ctl *ctl, const char *const *arguments)
+ctl_run_status(struct ctl *ctl, const struct command *command)
 {
 	struct customerd_call call = { .method = "server.status" };
 	json_t               *result;
 	enum ctl_exit         done = ctl_call(ctl, &call, NULL, &result, "");
 
-	(void)arguments;
+	(void)command;
 	if (done != CTL_DONE)
 		return done;
 	if (ctl->options.json != NULL)
@@ -158,11 +158,11 @@ parse_args(const char *text, json_t **args)
 }
 
 enum ctl_exit
-ctl_run_call(struct ctl *ctl, const char *const *arguments)
+ctl_run_call(struct ctl *ctl, const struct command *command)
 {
-	struct customerd_call call = { .method = arguments[0] };
+	struct customerd_call call = { .method = command->arguments[0] };
 	json_t               *meta = NULL, *args = NULL, *result = NULL;
-	enum ctl_exit         done = parse_args(arguments[1], &args);
+	enum ctl_exit         done = parse_args(command->arguments[1], &args);
 
 	if (done == CTL_DONE)
 		done = parse_meta(ctl->options.meta, &meta, &call);

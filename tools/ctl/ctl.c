@@ -21,6 +21,20 @@ ctl_say(const char *format, ...)
 	fputc('\n', stderr);
 }
 
+void
+ctl_note(const struct ctl *ctl, const char *format, ...)
+{
+	va_list arguments;
+
+	if (ctl->options.quiet != NULL)
+		return;
+	fflush(stdout);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+}
+
 static enum ctl_exit
 exit_of(enum customerd_status status)
 {
@@ -55,8 +69,8 @@ say_fields(struct customerd_slice details)
 	}
 }
 
-static enum ctl_exit
-say_error(const struct ctl *ctl, enum customerd_status status,
+enum ctl_exit
+ctl_say_error(const struct ctl *ctl, enum customerd_status status,
     const struct customerd_error *error, const char *where)
 {
 	json_t *details =
@@ -116,33 +130,42 @@ parse_timeout(const char *text, int64_t *timeout_ms)
 }
 
 enum ctl_exit
+ctl_connection(const struct ctl *ctl, struct customerd_options *options, char **address)
+{
+	*options = (struct customerd_options){ .client_name = "customerctl" };
+	*address = NULL;
+	if (!parse_timeout(ctl->options.timeout_ms, &options->call_timeout_ms))
+		return CTL_USAGE;
+	options->connect_timeout_ms = options->call_timeout_ms;
+	options->token = ctl->options.token;
+	if (options->token == NULL)
+		options->token = getenv("CUSTOMERD_TOKEN");
+	if (options->token != NULL && options->token[0] == '\0')
+		options->token = NULL;
+	*address = address_of(&ctl->options);
+	options->address = *address;
+	return *address == NULL ? CTL_USAGE : CTL_DONE;
+}
+
+enum ctl_exit
 ctl_connect(struct ctl *ctl)
 {
-	struct customerd_options options = { .client_name = "customerctl",
-		.retries_max = -1 };
+	struct customerd_options options;
 	struct customerd_error   error;
 	enum customerd_status    status;
 	char                    *address;
+	enum ctl_exit            done = CTL_DONE;
 
 	if (ctl->c != NULL)
 		return CTL_DONE;
-	if (!parse_timeout(ctl->options.timeout_ms, &options.call_timeout_ms))
-		return CTL_USAGE;
-	options.connect_timeout_ms = options.call_timeout_ms;
-	options.token = ctl->options.token;
-	if (options.token == NULL)
-		options.token = getenv("CUSTOMERD_TOKEN");
-	if (options.token != NULL && options.token[0] == '\0')
-		options.token = NULL;
-	address = address_of(&ctl->options);
-	if (address == NULL)
-		return CTL_USAGE;
-	options.address = address;
+	done = ctl_connection(ctl, &options, &address);
+	if (done != CTL_DONE)
+		return done;
+	options.retries_max = -1;
 	status = customerd_open(&ctl->c, &options, &error);
 	free(address);
-	if (status != CUSTOMERD_OK)
-		return say_error(ctl, status, &error, "");
-	return CTL_DONE;
+	return status == CUSTOMERD_OK ? CTL_DONE
+				      : ctl_say_error(ctl, status, &error, "");
 }
 
 enum ctl_exit
@@ -168,7 +191,7 @@ ctl_call(struct ctl *ctl, struct customerd_call *call, json_t *args, json_t **re
 	status = customerd_call(ctl->c, call, &answer, &error);
 	buf_fini(&packed);
 	if (status != CUSTOMERD_OK)
-		return say_error(ctl, status, &error, where);
+		return ctl_say_error(ctl, status, &error, where);
 	if (result == NULL)
 		return CTL_DONE;
 	*result = json_unpack_value(slice_of(answer.data, answer.len));
@@ -179,14 +202,21 @@ ctl_call(struct ctl *ctl, struct customerd_call *call, json_t *args, json_t **re
 }
 
 enum ctl_exit
+ctl_flush(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return CTL_DONE;
+	ctl_say("cannot write to standard output");
+	return CTL_UNKNOWN;
+}
+
+enum ctl_exit
 ctl_print(const struct ctl *ctl, json_t *value)
 {
 	bool   is_pretty = isatty(STDOUT_FILENO) && ctl->options.json == NULL;
 	size_t flags = JSON_ENCODE_ANY | (is_pretty ? JSON_INDENT(2) : JSON_COMPACT);
 
-	if (json_dumpf(value, stdout, flags) == 0 && fputc('\n', stdout) != EOF &&
-	    fflush(stdout) == 0)
-		return CTL_DONE;
-	ctl_say("cannot write to standard output");
-	return CTL_UNKNOWN;
+	json_dumpf(value, stdout, flags);
+	putchar('\n');
+	return ctl_flush();
 }

@@ -12,7 +12,7 @@
 
 #include "proto/buf.h"
 
-#define JSON_WHY_BYTES 256u
+#define JSON_WHY_BYTES 512u
 
 /* Append VALUE.  False, with a sentence in WHY, when that cannot be. */
 bool json_pack_value(struct buf *buf, const json_t *value, char why[JSON_WHY_BYTES]);

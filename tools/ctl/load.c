@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/ctl/ctl.h"
 #include "tools/ctl/json.h"
+#include "tools/ctl/sentence.h"
 
 struct load {
 	struct ctl *ctl;
@@ -164,19 +164,20 @@ run_file(struct load *load, FILE *file, const char *name)
 }
 
 enum ctl_exit
-ctl_run_load(struct ctl *ctl, const char *const *arguments)
+ctl_run_load(struct ctl *ctl, const struct command *command)
 {
-	bool          is_stdin = strcmp(arguments[0], "-") == 0;
-	FILE         *file = is_stdin ? stdin : fopen(arguments[0], "re");
+	bool          is_stdin = strcmp(command->arguments[0], "-") == 0;
+	FILE         *file = is_stdin ? stdin : fopen(command->arguments[0], "re");
 	struct load   load = { .ctl = ctl };
 	enum ctl_exit done;
 
 	if (file == NULL) {
-		ctl_say("%s: %s", arguments[0], strerror(errno));
+		ctl_say("%s: %s", command->arguments[0], strerror(errno));
 		return CTL_USAGE;
 	}
 	load.saved = json_object();
-	done = run_file(&load, file, is_stdin ? "standard input" : arguments[0]);
+	done =
+	    run_file(&load, file, is_stdin ? "standard input" : command->arguments[0]);
 	json_decref(load.saved);
 	if (!is_stdin)
 		fclose(file);

@@ -1,11 +1,7 @@
 """customerctl: what it prints where, and how it ends."""
 
 import json
-import os
-import re
-import shutil
 import socket
-import subprocess
 import threading
 
 import msgpack
@@ -13,9 +9,7 @@ import pytest
 
 from support.customerctl import (DONE, NOT_CONNECTED, REFUSED, UNKNOWN, USAGE, ctl,
                                  ctl_tcp, ctl_unix)
-from support.customerd import ROOT, must_create
-
-PAGE = os.path.join(ROOT, "tools", "ctl", "customerctl.1")
+from support.customerd import must_create
 
 
 def test_ping_says_how_long_it_took(server):
@@ -135,22 +129,6 @@ def test_help_begins_with_examples_and_documents_the_exit_codes():
     for words in ("call METHOD [JSON]", "load FILE", "--timeout-ms", "could not connect"):
         assert words in done.out
     assert max(map(len, done.out.splitlines())) <= 80
-
-
-def test_the_manual_page_has_every_option_and_exit_code():
-    with open(PAGE, encoding="ascii") as file:
-        page = file.read()
-    told = re.findall(r"^\.It Fl -([a-z-]+)", page, re.MULTILINE)
-    assert told == re.findall(r"^  --([a-z-]+)", ctl("--help").out, re.MULTILINE)
-    codes = page[page.index("EXIT STATUS"):page.index("EXAMPLES")]
-    assert re.findall(r"^\.It (\d)", codes, re.MULTILINE) == list("01234")
-
-
-@pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed")
-def test_the_manual_page_is_clean_mdoc():
-    lint = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", PAGE],
-                          capture_output=True, text=True)
-    assert lint.stdout == ""
 
 
 def test_where_nobody_listens_it_ends_with_3(tmp_path):

@@ -1,0 +1,111 @@
+/*
+ * completion bash: the tables of commands, options and fields as a program for bash.
+ *
+ * What is generated are lists; the function that walks them is the same for all.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/ctl/sentence.h"
+
+static const char FUNCTION[] =
+    "_customerctl() {\n"
+    "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}\n"
+    "\tlocal i sentence words given=() next=() own= fits record\n"
+    "\tCOMPREPLY=()\n"
+    "\tcase $prev in\n"
+    "\t--unix | --failed) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n"
+    "\t--format) COMPREPLY=($(compgen -W 'ndjson csv' -- \"$cur\")); return ;;\n"
+    "\t--kind) COMPREPLY=($(compgen -W 'customer group tag' -- \"$cur\")); return ;;\n"
+    "\tesac\n"
+    "\t[[ \" $_customerctl_valued \" == *\" $prev \"* ]] && return\n"
+    "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
+    "\t\tcase ${COMP_WORDS[i]} in\n"
+    "\t\t--*) [[ \" $_customerctl_valued \" == *\" ${COMP_WORDS[i]} \"* ]] && i=$((i + "
+    "1)) ;;\n"
+    "\t\t*) given+=(\"${COMP_WORDS[i]}\") ;;\n"
+    "\t\tesac\n"
+    "\tdone\n"
+    "\twhile IFS='|' read -r sentence own; do\n"
+    "\t\tread -ra words <<<\"$sentence\"\n"
+    "\t\tfits=1\n"
+    "\t\tfor ((i = 0; i < ${#given[@]}; i++)); do\n"
+    "\t\t\tcase ${words[i]:-${words[-1]}} in\n"
+    "\t\t\t*...* | \\[* | [A-Z]*) ;;\n"
+    "\t\t\t\"${given[i]}\") ((i < ${#words[@]})) || fits= ;;\n"
+    "\t\t\t*) fits= ;;\n"
+    "\t\t\tesac\n"
+    "\t\tdone\n"
+    "\t\t[[ $fits ]] || continue\n"
+    "\t\tif [[ $cur == -* ]]; then\n"
+    "\t\t\tnext+=($own)\n"
+    "\t\t\tcontinue\n"
+    "\t\tfi\n"
+    "\t\tsentence=${words[${#given[@]}]:-${words[-1]}}\n"
+    "\t\tcase $sentence in\n"
+    "\t\tFIELD*) record=${words[0]}; next+=($(eval \"echo "
+    "\\$_customerctl_${record}\")); compopt -o nospace ;;\n"
+    "\t\tMETHOD) next+=($_customerctl_methods) ;;\n"
+    "\t\tFILE) COMPREPLY+=($(compgen -f -- \"$cur\")) ;;\n"
+    "\t\t\\[* | [A-Z]* | *...*) ;;\n"
+    "\t\t*) ((${#given[@]} < ${#words[@]})) && next+=(\"$sentence\") ;;\n"
+    "\t\tesac\n"
+    "\tdone <<<\"$_customerctl_sentences\"\n"
+    "\t[[ $cur == -* ]] && next+=($_customerctl_every)\n"
+    "\tCOMPREPLY+=($(compgen -W \"${next[*]}\" -- \"$cur\" | sort -u))\n"
+    "}\n"
+    "complete -F _customerctl customerctl\n";
+
+static void
+print_options(uint64_t own, bool every)
+{
+	const char *space = "";
+
+	for (unsigned i = 0; i < OPTION_COUNT; i++) {
+		if (every ? !option_rows[i].is_every : (own & (UINT64_C(1) << i)) == 0)
+			continue;
+		printf("%s--%s", space, option_rows[i].name);
+		space = " ";
+	}
+}
+
+/* The fields that can be given when a record is created, ready for a value. */
+static void
+print_fields(const struct shape *shape)
+{
+	printf("_customerctl_%s='", shape->name);
+	for (unsigned i = 0; i < shape->count; i++)
+		if ((shape->fields[i].flags & READ_ONLY) == 0)
+			printf("%s= ", shape->fields[i].key);
+	printf("'\n");
+}
+
+enum ctl_exit
+ctl_run_completion(struct ctl *ctl, const struct command *command)
+{
+	(void)ctl;
+	(void)command;
+	printf(
+	    "# bash completion for customerctl; \"customerctl completion bash\" wrote "
+	    "it.\n_customerctl_sentences='");
+	for (unsigned i = 0; i < sentence_count; i++) {
+		printf("%s|", sentences[i].text);
+		print_options(sentences[i].options, false);
+		printf(i + 1 < sentence_count ? "\n" : "'\n");
+	}
+	printf("_customerctl_every='");
+	print_options(0, true);
+	printf("'\n_customerctl_valued='");
+	for (unsigned i = 0; i < OPTION_COUNT; i++)
+		if (option_rows[i].placeholder != NULL)
+			printf("--%s ", option_rows[i].name);
+	printf("'\n_customerctl_methods='");
+	for (unsigned i = 0; i < METHOD_COUNT; i++)
+		printf("%s ", methods[i].name.data);
+	printf("'\n");
+	for (unsigned i = 0; i < RECORD_KIND_COUNT; i++)
+		print_fields(&record_shapes[i]);
+	fputs(FUNCTION, stdout);
+	return ctl_flush();
+}
