@@ -24,7 +24,7 @@ def tables():
     (["customer", "show"], "CUSTOMER is an id, a uid or an email address"),
     (["customer", "show", "x"], "CUSTOMER is an id, a uid or an email address"),
     (["customer", "update", "1", "phone"], "FIELD=VALUE is a field and its value"),
-    (["group", "show", "a@b.example"], "RECORD is an id or a uid"),
+    (["group", "show", "a@b.example"], "RECORD is an id (123) or a uid"),
     (["customer", "list", "all"], "customerctl customer list"), ([], "token create")])
 def test_what_fits_no_sentence_is_answered_with_what_does(words, could_be):
     done = ctl(*words)

@@ -7,14 +7,23 @@
 
 static const char *const usual[] = {
 	"--unix /run/customerd/socket store create name='My shop' mode=live",
-	"--unix /run/customerd/socket token create name=shop --store 1 --scopes all",
+	"--unix /run/customerd/socket token create name=x --store 1 --scopes all",
 	"customer create email=ada@example.com first_name=Ada",
-	"customer update ada@example.com phone='+44 20 7946 0000' --if-revision 1",
+	"customer update ada@example.com phone=5550101 --if-revision 1",
 	"customer list --tag vip",
 	"customer history 123",
 	"import customers.csv --dry-run",
-	"top --unix /run/customerd/socket",
+	"--unix /run/customerd/socket top",
 };
+
+static const char TYPING[] =
+    "\nLists are written with commas; times as 2030-12-31, as 2030-12-31T23:59:59Z or\n"
+    "as what lies ahead: 30d; objects, maps and lists of objects as JSON.  Besides:\n"
+    "  FIELD=        clears the field\n"
+    "  FIELD:=JSON   any value as JSON; FIELD:='\"\"' is an empty text\n"
+    "  FIELD@FILE    what FILE contains; - is standard input\n"
+    "A part of an object is named with a dot when a record is created:\n"
+    "  billing_address.city=London\n";
 
 static void
 print_head(const char *text)
@@ -83,12 +92,7 @@ print_fields(const struct sentence *sentence)
 			printf("%s %s", k == 0 ? ":" : ",", field->words[k]);
 		printf("%s\n", (field->flags & REQUIRED) != 0 ? " (required)" : "");
 	}
-	printf("\nLists are written with commas; objects, maps and lists of objects as "
-	       "JSON; times\nas 2030-12-31, as 2030-12-31T23:59:59Z or as what lies "
-	       "ahead: 30d.  FIELD= clears the\nfield, FIELD:=JSON takes any value as "
-	       "JSON (FIELD:='\"\"' an empty text), FIELD@FILE\ntakes it from a file, "
-	       "- being standard input.  A part of an object is named with a\ndot when "
-	       "a record is created: billing_address.city=London.\n");
+	fputs(TYPING, stdout);
 }
 
 static void
