@@ -34,6 +34,7 @@
 	X(BUSY,                 "busy",                 COUNTER, "requests refused because too much work waited") \
 	X(CANCELLED,            "cancelled",            COUNTER, "requests cancelled or past their deadline") \
 	X(SUBSCRIPTIONS_OPEN,   "subscriptions_open",   GAUGE,   "subscriptions to the change feed now") \
+	X(FEED_LAG,             "feed_lag",             GAUGE,   "changes that subscribers have still coming") \
 	X(CHANGES_SENT,         "changes_sent",         COUNTER, "changes sent to subscribers") \
 	X(PASSWORDS,            "passwords",            COUNTER, "passwords hashed or verified")
 // clang-format on

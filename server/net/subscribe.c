@@ -99,10 +99,21 @@ open_subscription(struct conn *conn, const struct call *call,
 }
 
 static void
+set_lag(struct subscription *subscription, uint64_t lag)
+{
+	struct metric_set *metrics = subscription->conn->loop->metrics;
+
+	metric_add(metrics, METRIC_FEED_LAG, lag);
+	metric_sub(metrics, METRIC_FEED_LAG, subscription->lag);
+	subscription->lag = lag;
+}
+
+static void
 close_subscription(struct subscription *subscription)
 {
 	struct conn *conn = subscription->conn;
 
+	set_lag(subscription, 0);
 	link_remove(&subscription->link);
 	link_remove(&subscription->turn);
 	conn->subscription_count--;
@@ -313,7 +324,6 @@ send_share(
 	size_t      mark = out->len;
 	enum status status;
 
-	page->after = subscription->after;
 	page->bytes_max = SUBSCRIBE_SHARE_BYTES;
 	page->limit = subscription->credit < SUBSCRIBE_SHARE_ITEMS
 			  ? subscription->credit
@@ -328,17 +338,22 @@ send_share(
 static void
 run(struct subscription *subscription)
 {
-	struct feed_page page = { 0 };
+	struct feed_page page = { .after = subscription->after };
 	struct kv_txn    txn;
 	enum status      status;
 
 	kv_read(subscription->conn->loop->snapshot, &txn);
 	status = check(subscription, &txn);
-	if (status == STATUS_OK && subscription->credit > 0)
-		status = send_share(subscription, &txn, &page);
-	if (status != STATUS_OK)
+	if (status == STATUS_OK)
+		status = subscription->credit > 0
+			     ? send_share(subscription, &txn, &page)
+			     : feed_look(&subscription->view, &txn, &page);
+	if (status != STATUS_OK) {
 		refuse(subscription, status, &page);
-	else if (page.after < page.last)
+		return;
+	}
+	set_lag(subscription, page.last - page.after);
+	if (subscription->lag > 0 && subscription->credit > 0)
 		make_due(subscription);
 	else
 		make_idle(subscription);

@@ -44,6 +44,7 @@ struct subscription {
 	struct feed_view view;
 	uint64_t         after; /* its place in the log … */
 	uint64_t         told;  /* … and as far as the peer knows */
+	uint64_t         lag;   /* how many were behind it when it was last looked */
 	uint32_t         credit;
 };
 
