@@ -6,14 +6,14 @@
 #include "tools/ctl/request.h"
 
 static const char *const usual[] = {
-	"--unix /run/customerd/socket store create name='My shop' mode=live",
-	"--unix /run/customerd/socket token create name=x --store 1 --scopes all",
+	"--unix /run/s store create name='My shop' mode=live",
+	"--unix /run/s token create name=x --store 1 --scopes all --expires 30d",
 	"customer create email=ada@example.com first_name=Ada",
 	"customer update ada@example.com phone=5550101 --if-revision 1",
 	"customer list --tag vip",
 	"customer history 123",
 	"import customers.csv --dry-run",
-	"--unix /run/customerd/socket top",
+	"--unix /run/s top",
 };
 
 static const char TYPING[] =
@@ -70,6 +70,21 @@ print_all(void)
 #undef X
 }
 
+/* The words that a field may have, in lines of 80 columns. */
+static void
+print_words(const char *const *words)
+{
+	int column = 80;
+
+	for (; words != NULL && *words != NULL; words++) {
+		if (column + (int)strlen(*words) > 78)
+			column = printf("%s%33s", column == 80 ? "" : "\n", "");
+		column += printf("%s ", *words);
+		if (words[1] == NULL)
+			putchar('\n');
+	}
+}
+
 /* The fields that can be given, for a command that takes some. */
 static void
 print_fields(const struct sentence *sentence)
@@ -87,10 +102,8 @@ print_fields(const struct sentence *sentence)
 		if ((field->flags & hidden) != 0)
 			continue;
 		printf("  %-30s %s", field->key, field_kind_name(field->kind));
-		for (unsigned k = 0; field->words != NULL && field->words[k] != NULL;
-		     k++)
-			printf("%s %s", k == 0 ? ":" : ",", field->words[k]);
 		printf("%s\n", (field->flags & REQUIRED) != 0 ? " (required)" : "");
+		print_words(field->words);
 	}
 	fputs(TYPING, stdout);
 }
@@ -112,7 +125,7 @@ print_one(const struct sentence *sentence)
 {
 	const char *line = sentence->examples;
 
-	printf("customerctl %s: %s\n", sentence->text, sentence->help);
+	printf("customerctl %s\n%s\n", sentence->text, sentence->help);
 	print_head("Examples");
 	while (*line != '\0') {
 		int len = (int)strcspn(line, "\n");
