@@ -127,6 +127,13 @@ take(const struct feed_view *view, struct feed_page *page, struct slice value,
 	return STATUS_OK;
 }
 
+/* Whether PAGE, with so many bytes in it, takes no more. */
+static bool
+is_full(const struct feed_page *page, size_t bytes)
+{
+	return page->count == page->limit || bytes >= page->bytes_max;
+}
+
 /* Walk the log of the store. */
 static enum status
 fill_from_all(const struct feed_view *view, struct kv_txn *txn, struct feed_page *page,
@@ -136,16 +143,15 @@ fill_from_all(const struct feed_view *view, struct kv_txn *txn, struct feed_page
 	struct kv_scan scan;
 	struct key     prefix, from;
 	struct slice   key, value;
+	unsigned       looked = 0;
 	enum status    status = STATUS_OK;
 
 	key_init(&prefix, view->store);
 	change_key(&from, view->store, page->after + 1);
 	kv_scan_begin(&scan, txn, KV_CHANGE, key_slice(&prefix), key_slice(&from));
-	for (unsigned looked = 0;
-	     status == STATUS_OK && page->count < page->limit &&
-	     buf->len - begin < page->bytes_max && looked < FEED_LOOK_MAX &&
-	     looked_bytes < FEED_LOOK_BYTES_MAX && kv_scan_next(&scan, &key, &value);
-	     looked++) {
+	while (status == STATUS_OK && !is_full(page, buf->len - begin) &&
+	       looked++ < FEED_LOOK_MAX && looked_bytes < FEED_LOOK_BYTES_MAX &&
+	       kv_scan_next(&scan, &key, &value)) {
 		looked_bytes += value.len;
 		status = take(view, page, value, buf);
 	}
@@ -186,8 +192,7 @@ fill_from_record(const struct feed_view *view, struct kv_txn *txn,
 	kv_scan_begin(
 	    &scan, txn, KV_CHANGE_RECORD, key_slice(&prefix), key_slice(&from));
 	while (status == STATUS_OK && kv_scan_next(&scan, &key, &value)) {
-		more =
-		    page->count == page->limit || buf->len - begin >= page->bytes_max;
+		more = is_full(page, buf->len - begin);
 		if (more || !key_take_last_u64(&key, &sequence) ||
 		    !get_change(txn, view->store, sequence, &value))
 			break;
