@@ -147,7 +147,7 @@ domain_check(struct call *call)
 	/* It becomes part of a key and of log lines. */
 	if (!text_is_clean(call->meta.idempotency_key, false))
 		violations_add(
-		    &call->violations, SLICE("idempotency_key"), RULE_BAD_TEXT);
+		    &call->violations, SLICE("meta.idempotency_key"), RULE_BAD_TEXT);
 	if (call->arena->failed)
 		return STATUS_NO_MEMORY;
 	return handler->check(call);

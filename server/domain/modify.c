@@ -94,7 +94,7 @@ modify_check_create(struct call *call)
 	if (call->method->number == METHOD_TOKEN_CREATE &&
 	    call->meta.idempotency_key.len > 0)
 		violations_add(
-		    &call->violations, SLICE("idempotency_key"), RULE_FORBIDDEN);
+		    &call->violations, SLICE("meta.idempotency_key"), RULE_FORBIDDEN);
 	if (!make_patches(call, 1))
 		return STATUS_NO_MEMORY;
 	status = take_patch(call, &call->patches[0], &call->args, true);

@@ -257,11 +257,11 @@ an_idempotency_key_is_clean_text(void **state)
 	struct domain_fixture *f = *state;
 
 	f->meta.idempotency_key = slice_of("a\0b", 3);
-	invalid(f, CREATE, "{'set': {'email': 'a@example.com'}}", "idempotency_key",
-	    RULE_BAD_TEXT);
+	invalid(f, CREATE, "{'set': {'email': 'a@example.com'}}",
+	    "meta.idempotency_key", RULE_BAD_TEXT);
 	f->meta.idempotency_key = SLICE("\xff");
-	invalid(f, CREATE, "{'set': {'email': 'a@example.com'}}", "idempotency_key",
-	    RULE_BAD_TEXT);
+	invalid(f, CREATE, "{'set': {'email': 'a@example.com'}}",
+	    "meta.idempotency_key", RULE_BAD_TEXT);
 }
 
 static void
