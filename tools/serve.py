@@ -204,7 +204,39 @@ class Programs:
             self.running.pop().stop()
 
 
-def say_what_to_try(listen, unix_path, data):
+REQUESTS = """
+Over HTTP, the documented request of each format:
+
+  curl -g -X PATCH 'http://{rest}/api/customers/XAyRWNUzyN' \\
+    -H 'Accept: application/vnd.api+json' \\
+    -H 'Authorization: Bearer your-access-token' \\
+    -H 'Content-Type: application/vnd.api+json' \\
+    -d '{{"data": {{"type": "customers", "id": "xYZkjABcde",
+         "attributes": {{"password": "secret"}}, "relationships": {{"customer_group":
+         {{"data": {{"type": "customer_groups", "id": "ABCRtyUpBa"}}}}}}}}}}'
+  curl -g -X PATCH 'http://{rest}/api/customer_groups/xYZkjABcde' \\
+    -H 'Accept: application/vnd.api+json' \\
+    -H 'Authorization: Bearer your-access-token' \\
+    -H 'Content-Type: application/vnd.api+json' \\
+    -d '{{"data": {{"type": "customer_groups", "id": "xYZkjABcde",
+         "attributes": {{"reference": "ANY-EXTERNAL-REFEFERNCE"}}}}}}'
+  curl -X PUT http://{rest}/api/v1/customers/123/ \\
+    -H "Authorization: Bearer YOUR_TOKEN" -H "Content-Type: application/json" \\
+    -d '{{"email": "[email protected]", "first_name": "John", "last_name": "Doe",
+         "date_of_birth": "1990-01-15", "address": {{
+         "street_address": "456 Oak Avenue", "postal_code": 54321,
+         "city": "Los Angeles", "state": "California", "country": "United States"}}}}'
+  curl -X PUT http://{rest}/stores/store_hash/v3/customers \\
+    -H 'X-Auth-Token: access_token' -H 'Content-Type: application/json' \\
+    -d '[{{"id": 12345, "first_name": "Ada"}}]'
+  curl -X PUT http://{rest}/api/v3/1003/customers/177737165 \\
+    -H 'Authorization: Bearer secret_token' -H 'Content-Type: application/json' \\
+    -d '{{"name": "Support team (VIP)", "customerGroupId": 9367001,
+         "customerGroupName": "VIP"}}'
+"""
+
+
+def say_what_to_try(listen, unix_path, rest, data):
     ctl = os.path.relpath(os.path.join(BUILD, "tools", "ctl", "customerctl"))
     print("customerd serves %s and %s; its records and its log are in %s"
           % (listen, unix_path, data))
@@ -218,6 +250,8 @@ Try, in another terminal:
       call customer.update '{{"id": 12345, "set": {{"first_name": "Ada"}}, "want": "record"}}'
   {ctl} --unix {unix} status
 """.format(ctl=ctl, listen=listen, unix=unix_path))
+        if rest:
+            print(REQUESTS.format(rest=rest).lstrip("\n"))
     print("Ctrl-C stops it.", flush=True)
 
 
@@ -244,12 +278,13 @@ def start_server(arguments, programs, socket_folder):
 def start_shim(arguments, programs, unix_path):
     if not os.path.exists(CUSTOMERD_REST):
         print("This build has no customerd-rest: --rest and --admin have no effect.")
-        return
+        return None
     must_be_free(arguments.rest, "--rest")
     must_be_free(arguments.admin, "--admin")
-    programs.start(
+    shim = programs.start(
         [CUSTOMERD_REST, "--server", "unix:" + unix_path, "--listen", arguments.rest,
          "--admin", arguments.admin], os.path.join(arguments.data, "customerd-rest.log"))
+    return shim.ready_line().get("listen", arguments.rest)
 
 
 def main():
@@ -265,8 +300,8 @@ def main():
         with tempfile.TemporaryDirectory(prefix="customerd-run-") as socket_folder:
             try:
                 listen, unix_path = start_server(arguments, programs, socket_folder)
-                start_shim(arguments, programs, unix_path)
-                say_what_to_try(listen, unix_path, arguments.data)
+                rest = start_shim(arguments, programs, unix_path)
+                say_what_to_try(listen, unix_path, rest, arguments.data)
                 programs.wait()
             finally:
                 programs.stop()

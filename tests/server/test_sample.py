@@ -11,9 +11,10 @@ TOKENS = {
                           "tags.read", "store.read"},
     "YOUR_TOKEN": {"customers.read", "customers.write"},
     "access_token": {"customers.read", "customers.write", "customers.delete",
-                     "customers.private", "customers.password", "groups.read"},
+                     "customers.private", "customers.password", "groups.read",
+                     "store.read"},
     "secret_token": {"customers.read", "customers.write", "customers.private",
-                     "groups.read"},
+                     "groups.read", "store.read"},
 }
 
 

@@ -1,5 +1,5 @@
 /*
- * The front: find the format and the route that a request is for.
+ * The front: what clients see is the engine's business, what is counted is ours.
  */
 
 #include "tools/rest/rest.h"
@@ -7,8 +7,25 @@
 static void
 on_request(void *user, struct http_exchange *exchange)
 {
+	struct rest *rest = user;
+
+	engine_serve(&rest->engine, exchange);
+}
+
+static void
+on_cancel(void *user, struct http_exchange *exchange)
+{
 	(void)user;
-	http_respond_error(exchange, 404, "There is nothing under this path.");
+	engine_cancel(exchange);
+}
+
+static void
+render_error(void *user, struct http_exchange *exchange, const char *why,
+    struct http_response *response)
+{
+	struct rest *rest = user;
+
+	engine_render_error(&rest->engine, exchange, why, response);
 }
 
 static void
@@ -25,6 +42,10 @@ struct http_application
 front_application(struct rest *rest)
 {
 	return (struct http_application){
-		.on_request = on_request, .on_done = on_done, .user = rest
+		.on_request = on_request,
+		.on_cancel = on_cancel,
+		.render_error = render_error,
+		.on_done = on_done,
+		.user = rest,
 	};
 }

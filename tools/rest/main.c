@@ -118,11 +118,17 @@ start(struct rest *rest, char *why)
 static int
 run(struct rest *rest)
 {
-	static const int signals[] = { SIGTERM, SIGINT };
+	static const int       signals[] = { SIGTERM, SIGINT };
+	struct engine_settings settings = {
+		.strict = rest->options.strict,
+		.public_store = rest->options.public_store,
+		.public_url = rest->options.public_url,
+	};
 	struct ev_signal watchers[2];
 	char             why[WHY_BYTES_MAX] = "out of memory";
 	int              code = EXIT_SUCCESS;
 
+	engine_init(&rest->engine, &rest->upstream, &settings);
 	rest->ev = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
 	if (rest->ev == NULL || !open_servers(rest) || !start(rest, why)) {
 		fprintf(stderr, "customerd-rest: %s\n", why);
@@ -141,6 +147,7 @@ run(struct rest *rest)
 		upstream_close(&rest->upstream);
 	if (rest->ev != NULL)
 		ev_loop_destroy(rest->ev);
+	engine_fini(&rest->engine);
 	return code;
 }
 

@@ -35,6 +35,12 @@
 	    "the same as a listening socket that was inherited")                           \
 	X(allow_plain_http, "allow-plain-http", FLAG, "", "no", 0, 1,                      \
 	    "permit --listen beyond this machine; tokens then travel in clear")            \
+	X(strict, "strict", FLAG, "", "no", 0, 1,                                          \
+	    "refuse also what the documented examples do against the vendor's own rules")  \
+	X(public_store, "public-store", NUMBER, "ID", "0", 1, 4294967295,                  \
+	    "the store of routes that need no token, as /auth/token/")                     \
+	X(public_url, "public-url", TEXT, "URL", "", 0, 300,                               \
+	    "what links in answers begin with; else http:// and the Host of the request")  \
 	X(connections_max, "connections-max", NUMBER, "N", "1000", 1, 100000,              \
 	    "connections open at once; more are refused")                                  \
 	X(body_bytes_max, "body-bytes-max", NUMBER, "BYTES", "262144", 1, 1048576,         \

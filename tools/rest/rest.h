@@ -10,6 +10,7 @@
 #include <ev.h>
 
 #include "server/base/log.h"
+#include "tools/rest/engine.h"
 #include "tools/rest/http.h"
 #include "tools/rest/metrics.h"
 #include "tools/rest/option.h"
@@ -20,6 +21,7 @@ struct rest {
 	struct log          log;
 	struct rest_options options;
 	struct upstream     upstream;
+	struct engine       engine;
 	struct metrics      metrics;
 	struct http_server *front; /* what clients see */
 	struct http_server *admin; /* /live, /ready, /metrics */

@@ -1,0 +1,332 @@
+/*
+ * Commerce Layer: the documents of answers.
+ */
+
+#include "proto/reader.h"
+#include "tools/rest/commercelayer.h"
+#include "tools/rest/engine.h"
+
+#define ONLY_MAX 32u
+
+const char *
+commercelayer_origin(struct work *work)
+{
+	const char *url = work->engine->settings.public_url;
+
+	if (url != NULL && url[0] != '\0')
+		return url;
+	return work_text(work, "http://%.*s", (int)work->exchange->request.host.len,
+	    work->exchange->request.host.data);
+}
+
+bool
+commercelayer_next_word(struct slice *list, struct slice *word)
+{
+	const char *comma = memchr(list->data, ',', list->len);
+	size_t      len = comma != NULL ? (size_t)(comma - list->data) : list->len;
+
+	if (list->len == 0)
+		return false;
+	*word = slice_of(list->data, len);
+	len += comma != NULL;
+	*list = slice_of(list->data + len, list->len - len);
+	return true;
+}
+
+bool
+commercelayer_includes(const struct work *work, const char *name)
+{
+	struct slice list, word;
+
+	http_parameter(&work->exchange->request, "include", &list);
+	while (commercelayer_next_word(&list, &word))
+		if (slice_equal(word, slice_text(name)))
+			return true;
+	return false;
+}
+
+/* The names that fields[TYPE] asks for. */
+static unsigned
+wanted_fields(struct work *work, const char *type, struct slice only[ONLY_MAX])
+{
+	struct slice list, word;
+	unsigned     count = 0;
+
+	http_parameter(
+	    &work->exchange->request, work_text(work, "fields[%s]", type), &list);
+	while (count < ONLY_MAX && commercelayer_next_word(&list, &word))
+		only[count++] = word;
+	return count;
+}
+
+const struct answer *
+commercelayer_group_of(struct work *work, const struct parts *customer)
+{
+	int64_t              id = parts_integer(customer, CUSTOMER_GROUP);
+	const struct answer *answer;
+
+	if (id == 0)
+		return NULL;
+	answer = work_call(work, METHOD_GROUP_GET, work_args_integer(work, "id", id));
+	return answer != NULL && answer->status == STATUS_OK ? answer : NULL;
+}
+
+const struct answer *
+commercelayer_tag_named(struct work *work, struct slice name)
+{
+	const struct answer *answer =
+	    work_call(work, METHOD_TAG_FIND, work_args_text(work, "name", name));
+
+	return answer != NULL && answer->status == STATUS_OK ? answer : NULL;
+}
+
+static void
+write_identifier(struct out *out, const struct resource *resource, struct slice record)
+{
+	struct parts parts;
+
+	parts_split(&parts, &record_shapes[resource->kind], record);
+	out_open(out, '{');
+	out_pair(out, "type", resource->type);
+	out_key(out, "id");
+	out_text(out, parts_text(&parts, COMMON_UID));
+	out_close(out, '}');
+}
+
+void
+commercelayer_write_linkage(
+    struct out *out, struct work *work, const struct parts *parts, const char *name)
+{
+	const struct answer *answer;
+	struct reader        reader;
+
+	out_key(out, "data");
+	if (strcmp(name, "jwt_customer") == 0) {
+		out_nil(out);
+		return;
+	}
+	if (strcmp(name, "customer_group") == 0) {
+		answer = commercelayer_group_of(work, parts);
+		if (answer != NULL)
+			write_identifier(out, &commercelayer_groups, answer->result);
+		else
+			out_nil(out);
+		return;
+	}
+	out_open(out, '[');
+	reader_init(&reader, parts->field[CUSTOMER_TAGS]);
+	for (uint32_t i = strcmp(name, "tags") == 0 ? reader_array(&reader) : 0; i > 0;
+	     i--) {
+		answer = commercelayer_tag_named(work, reader_text(&reader));
+		if (answer != NULL)
+			write_identifier(out, &commercelayer_tags, answer->result);
+	}
+	out_close(out, ']');
+}
+
+static void
+write_relationships(struct out *out, struct work *work, const struct resource *resource,
+    const struct parts *parts, const char *self)
+{
+	out_key(out, "relationships");
+	out_open(out, '{');
+	for (const char *const *name = resource->relations; *name != NULL; name++) {
+		out_key(out, *name);
+		out_open(out, '{');
+		out_key(out, "links");
+		out_open(out, '{');
+		out_pair(
+		    out, "self", work_text(work, "%s/relationships/%s", self, *name));
+		out_pair(out, "related", work_text(work, "%s/%s", self, *name));
+		out_close(out, '}');
+		if (resource->kind == RECORD_CUSTOMER &&
+		    commercelayer_includes(work, *name))
+			commercelayer_write_linkage(out, work, parts, *name);
+		out_close(out, '}');
+	}
+	out_close(out, '}');
+}
+
+static void
+write_meta(struct out *out, struct work *work, const struct resource *resource)
+{
+	const struct answer *store = work_store(work);
+	struct parts         parts;
+
+	out_key(out, "meta");
+	out_open(out, '{');
+	parts_split(&parts, &record_shapes[RECORD_STORE],
+	    store != NULL ? store->result : slice_of(NULL, 0));
+	out_key(out, "mode");
+	out_text(out, parts_text(&parts, STORE_MODE));
+	if (!resource->is_brief) {
+		out_key(out, "organization_id");
+		out_text(out, parts_text(&parts, STORE_COMMERCELAYER_ORGANIZATION_ID));
+		out_pair(out, "trace_id", work->exchange->request.id);
+	}
+	out_close(out, '}');
+}
+
+void
+commercelayer_write_resource(struct out *out, struct work *work,
+    const struct resource *resource, struct slice record)
+{
+	struct parts    parts;
+	struct slice    only[ONLY_MAX];
+	struct encoding in = { .work = work, .parts = &parts, .only = only };
+	struct slice    uid;
+	const char     *self;
+
+	parts_split(&parts, &record_shapes[resource->kind], record);
+	uid = parts_text(&parts, COMMON_UID);
+	self = work_text(work, "%s/api/%s/%.*s", commercelayer_origin(work),
+	    resource->type, (int)uid.len, uid.data);
+	in.only_count = wanted_fields(work, resource->type, only);
+	out_open(out, '{');
+	out_key(out, "id");
+	out_text(out, uid);
+	out_pair(out, "type", resource->type);
+	out_key(out, "links");
+	out_open(out, '{');
+	out_pair(out, "self", self);
+	out_close(out, '}');
+	out_key(out, "attributes");
+	out_open(out, '{');
+	encode_fields(out, &in, resource->fields);
+	out_close(out, '}');
+	write_relationships(out, work, resource, &parts, self);
+	write_meta(out, work, resource);
+	out_close(out, '}');
+	if (work->response_is_created)
+		work_header(work, "Location", self);
+}
+
+void
+commercelayer_write_included(struct out *out, struct work *work, struct slice record)
+{
+	struct parts         parts;
+	const struct answer *answer;
+	struct reader        reader;
+
+	parts_split(&parts, &record_shapes[RECORD_CUSTOMER], record);
+	if (commercelayer_includes(work, "customer_group")) {
+		answer = commercelayer_group_of(work, &parts);
+		if (answer != NULL && work_first_time(work, answer))
+			commercelayer_write_resource(
+			    out, work, &commercelayer_groups, answer->result);
+	}
+	if (!commercelayer_includes(work, "tags"))
+		return;
+	reader_init(&reader, parts.field[CUSTOMER_TAGS]);
+	for (uint32_t i = reader_array(&reader); i > 0; i--) {
+		answer = commercelayer_tag_named(work, reader_text(&reader));
+		if (answer != NULL && work_first_time(work, answer))
+			commercelayer_write_resource(
+			    out, work, &commercelayer_tags, answer->result);
+	}
+}
+
+void
+commercelayer_write_one(struct out *out, struct work *work, struct slice record)
+{
+	const struct resource *resource = work->route->resource;
+
+	work->response_is_created = work->route->status == 201;
+	out_open(out, '{');
+	out_key(out, "data");
+	commercelayer_write_resource(out, work, resource, record);
+	work->response_is_created = false;
+	if (resource->kind == RECORD_CUSTOMER &&
+	    (commercelayer_includes(work, "customer_group") ||
+		commercelayer_includes(work, "tags"))) {
+		out_key(out, "included");
+		out_open(out, '[');
+		commercelayer_write_included(out, work, record);
+		out_close(out, ']');
+	}
+	out_close(out, '}');
+}
+
+/* ---- errors ---- */
+
+/* "/data/attributes/email", "/data/relationships/tags". */
+static void
+write_pointer(struct out *out, const struct work *work, const struct field_fault *fault)
+{
+	const struct mapping *links =
+	    work->route != NULL ? work->route->resource->links : NULL;
+	const char *section = "attributes";
+
+	for (; links != NULL && links->name != NULL; links++)
+		if (fault->row == links)
+			section = "relationships";
+	out_key(out, "source");
+	out_open(out, '{');
+	out_key(out, "pointer");
+	out_format(out, "/data/%s/%s", section, fault->path);
+	out_close(out, '}');
+}
+
+static void
+write_fault_meta(
+    struct out *out, const struct field_fault *fault, const struct fault_text *text)
+{
+	out_key(out, "meta");
+	out_open(out, '{');
+	out_pair(out, "error", text->code);
+	if (json_is_string(fault->value) && fault->row != NULL &&
+	    (fault->row->flags & MAP_WRITE_ONLY) == 0) {
+		out_key(out, "value");
+		out_text(out, json_slice(fault->value));
+	}
+	out_close(out, '}');
+}
+
+static void
+write_fault(struct out *out, struct work *work, const struct complaint *complaint,
+    const struct field_fault *fault)
+{
+	struct fault_text text = fault_text_of(work, fault);
+	const char       *what = fault_words(work, fault, &text);
+	bool              is_rule = complaint->reason == REASON_INVALID;
+
+	out_open(out, '{');
+	out_pair(out, "title", is_rule ? what : complaint->title);
+	out_key(out, "detail");
+	if (is_rule)
+		out_format(out, "%s - %s", fault->path, what);
+	else
+		out_string(
+		    out, fill_in(work, complaint->detail, slice_text(fault->path)));
+	out_pair(out, "code", complaint->code);
+	out_key(out, "status");
+	out_format(out, "%u", complaint->http);
+	if (is_rule) {
+		write_pointer(out, work, fault);
+		write_fault_meta(out, fault, &text);
+	}
+	out_close(out, '}');
+}
+
+void
+commercelayer_write_error(
+    struct out *out, struct work *work, const struct complaint *complaint)
+{
+	out_open(out, '{');
+	out_key(out, "errors");
+	out_open(out, '[');
+	for (unsigned i = 0; i < complaint->fault_count; i++)
+		write_fault(out, work, complaint, &complaint->faults[i]);
+	if (complaint->fault_count == 0) {
+		out_open(out, '{');
+		out_pair(out, "title", complaint->title);
+		out_pair(out, "detail",
+		    fill_in(work, complaint->detail, complaint->subject));
+		out_pair(out, "code", complaint->code);
+		out_key(out, "status");
+		out_format(out, "%u", complaint->http);
+		out_close(out, '}');
+	}
+	out_close(out, ']');
+	out_close(out, '}');
+}

@@ -1,0 +1,365 @@
+/*
+ * The Django style: Django REST framework's errors and shapes, and tokens by login.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto/limits.h"
+#include "proto/pack.h"
+#include "tools/rest/engine.h"
+#include "tools/rest/serve.h"
+
+/* What the documentation page prints in place of an address, which it hides. */
+#define PLACEHOLDER SLICE("[email protected]")
+
+/* ---- codecs ---- */
+
+/* The documented request carries the placeholder: it stands for "unchanged". */
+static void
+decode_email(struct decoding *in, const struct mapping *row, const json_t *value)
+{
+	size_t before = in->set.len;
+
+	if (json_is_string(value) && slice_equal(json_slice(value), PLACEHOLDER) &&
+	    !in->is_create)
+		return;
+	pack_literal(&in->set, "email");
+	if (as_coerced.decode(in, row, value))
+		in->set_count++;
+	else
+		buf_truncate(&in->set, before);
+}
+
+static void
+encode_email(struct out *out, const struct encoding *in, const struct mapping *row,
+    struct slice value)
+{
+	(void)row;
+	(void)value;
+	out_text(out, parts_text(in->parts, CUSTOMER_EMAIL));
+}
+
+/* An integer there, a text here: leading zeros are lost in this format. */
+static bool
+decode_number_text(struct decoding *in, const struct mapping *row, const json_t *value)
+{
+	char        text[32];
+	long long   number;
+	char       *end;
+	const char *digits = json_string_value(value);
+
+	if (json_is_integer(value)) {
+		number = json_integer_value(value);
+	} else if (json_is_real(value) && json_real_value(value) >= -1e15 &&
+		   json_real_value(value) <= 1e15 &&
+		   !((double)(long long)json_real_value(value) <
+		       json_real_value(value)) &&
+		   !((double)(long long)json_real_value(value) >
+		       json_real_value(value))) {
+		number = (long long)json_real_value(value);
+	} else {
+		number = digits != NULL ? strtoll(digits, &end, 10) : 0;
+		if (digits == NULL || end == digits || *end != '\0')
+			return decode_refuse(in, FAULT_NOT_NUMBER, row, value);
+	}
+	if (number < row->min)
+		return decode_refuse(in, FAULT_TOO_SMALL, row, value);
+	if (number > row->max)
+		return decode_refuse(in, FAULT_TOO_LARGE, row, value);
+	snprintf(text, sizeof(text), "%lld", number);
+	pack_text(&in->set, slice_text(text));
+	return true;
+}
+
+static void
+encode_number_text(struct out *out, const struct encoding *in,
+    const struct mapping *row, struct slice value)
+{
+	struct slice text = parts_text(in->parts, (unsigned)row->field);
+	int64_t      number;
+
+	(void)value;
+	if (text_to_id(text, &number))
+		out_int(out, number);
+	else /* of another format, with letters in it */
+		out_text(out, text);
+}
+
+static const struct codec as_email = { .decode_pairs = decode_email,
+	.encode = encode_email };
+static const struct codec as_number_text = { .decode = decode_number_text,
+	.encode = encode_number_text };
+
+/* ---- the tables ---- */
+
+// clang-format off
+static const struct mapping address_fields[] = {
+	{ "street_address", ADDRESS_STREET,      &as_coerced,     MAP_REQUIRED | MAP_NOT_NULL | MAP_NOT_BLANK, "\"\"", 0, 30 },
+	{ "postal_code",    ADDRESS_POSTAL_CODE, &as_number_text, MAP_REQUIRED | MAP_NOT_NULL, "null", 0, 9223372036854775807 },
+	{ "city",           ADDRESS_CITY,        &as_coerced,     MAP_REQUIRED | MAP_NOT_NULL | MAP_NOT_BLANK, "\"\"", 0, 50 },
+	{ "state",          ADDRESS_STATE,       &as_coerced,     MAP_REQUIRED | MAP_NOT_NULL | MAP_NOT_BLANK, "\"\"", 0, 50 },
+	{ "country",        ADDRESS_COUNTRY,     &as_coerced,     MAP_REQUIRED | MAP_NOT_NULL | MAP_NOT_BLANK, "\"\"", 4, 30 },
+	{ NULL }
+};
+static const struct nested address = { &address_shape, address_fields };
+
+static const struct mapping customer_fields[] = {
+	{ "email",         CUSTOMER_EMAIL,           &as_email,   MAP_REQUIRED | MAP_STRICT | MAP_NOT_NULL | MAP_NOT_BLANK, "\"\"", 0, 254 },
+	{ "first_name",    CUSTOMER_FIRST_NAME,      &as_coerced, MAP_REQUIRED | MAP_NOT_NULL, "\"\"", 0, 150 },
+	{ "last_name",     CUSTOMER_LAST_NAME,       &as_coerced, MAP_REQUIRED | MAP_NOT_NULL, "\"\"", 0, 150 },
+	{ "slug",          CUSTOMER_SLUG,            &as_text,    MAP_READ_ONLY, "\"\"" },
+	{ "date_of_birth", CUSTOMER_DATE_OF_BIRTH,   &as_text,    0, "null" },
+	{ "address",       CUSTOMER_BILLING_ADDRESS, &as_object,  MAP_NOT_NULL, "null", 0, 0, &address },
+	{ NULL }
+};
+
+static const struct resource customers = { RECORD_CUSTOMER, "customers", customer_fields, .noun = "Customer" };
+
+static void serve_read(struct work *work);
+
+static const struct route routes[] = {
+	{ HTTP_METHOD_GET,    "/api/v1/customers/:id", serve_read,   &customers },
+	{ HTTP_METHOD_PUT,    "/api/v1/customers/:id", serve_update, &customers },
+	{ HTTP_METHOD_DELETE, "/api/v1/customers/:id", serve_delete, &customers },
+	{ .path = NULL }
+};
+
+static const enum check checks[] = {
+	CHECK_ACCEPT, CHECK_CREDENTIALS, CHECK_METHOD, CHECK_RECORD, CHECK_MEDIA_TYPE, CHECK_BODY, CHECK_END
+};
+static const struct credential credentials[] = { { CREDENTIAL_BEARER, NULL }, { CREDENTIAL_END, NULL } };
+static const char *const media_types[] = { "application/json", NULL };
+static const struct http_pair headers[] = { { { "Vary", 4 }, { "Accept", 6 } }, { { NULL, 0 }, { NULL, 0 } } };
+
+/* The code, if any, comes with the detail; the title is not used. */
+static const struct reason_text reasons[] = {
+	{ REASON_BAD_REQUEST,     400, NULL, NULL, "{}" },
+	{ REASON_BODY_MALFORMED,  400, NULL, NULL, "JSON parse error - {}" },
+	{ REASON_BODY_WRONG_TYPE, 400, "non_field_errors", NULL, "Invalid data. Expected a dictionary, but got {}." },
+	{ REASON_NO_CREDENTIALS,  401, NULL, NULL, "Authentication credentials were not provided." },
+	{ REASON_BAD_CREDENTIALS, 401, "bad_authorization_header", NULL, "Authorization header must contain two space-delimited values" },
+	{ REASON_BAD_TOKEN,       401, "token_not_valid", NULL, "Given token not valid for any token type" },
+	{ REASON_BAD_LOGIN,       401, NULL, NULL, "No active account found with the given credentials" },
+	{ REASON_FORBIDDEN,       403, NULL, NULL, "You do not have permission to perform this action." },
+	{ REASON_NO_RECORD,       404, NULL, NULL, "No Customer matches the given query." },
+	{ REASON_METHOD_NOT_ALLOWED, 405, NULL, NULL, "Method \"{}\" not allowed." },
+	{ REASON_NOT_ACCEPTABLE,  406, NULL, NULL, "Could not satisfy the request Accept header." },
+	{ REASON_UNSUPPORTED_MEDIA_TYPE, 415, NULL, NULL, "Unsupported media type \"{}\" in request." },
+	{ REASON_INVALID,         400, NULL, NULL, "Invalid input." },
+	{ .http = 0 }
+};
+
+#define DATE_FORMAT "Date has wrong format. Use one of these formats instead: YYYY-MM-DD."
+
+static const struct fault_text faults[] = {
+	{ FAULT_WRONG_TYPE, "date_of_birth", NULL, DATE_FORMAT },
+	{ FAULT_BAD_FORMAT, "date_of_birth", NULL, DATE_FORMAT },
+	{ FAULT_TOO_SHORT,  "date_of_birth", NULL, DATE_FORMAT },
+	{ FAULT_TOO_LONG,   "date_of_birth", NULL, DATE_FORMAT },
+	{ FAULT_BAD_TEXT,   "date_of_birth", NULL, DATE_FORMAT },
+	{ FAULT_TOO_SHORT,  "country",       NULL, "Country name should be in full" },
+	{ FAULT_TOO_LARGE,  NULL, NULL, "Ensure this value is less than or equal to {}." },
+	{ FAULT_TOO_SMALL,  NULL, NULL, "Ensure this value is greater than or equal to {}." },
+	{ FAULT_REQUIRED,   NULL, NULL, "This field is required." },
+	{ FAULT_NULL_VALUE, NULL, NULL, "This field may not be null." },
+	{ FAULT_BLANK,      NULL, NULL, "This field may not be blank." },
+	{ FAULT_TAKEN,      NULL, NULL, "user with this email address already exists." },
+	{ FAULT_TOO_LONG,   NULL, NULL, "Ensure this field has no more than {} characters." },
+	{ FAULT_WRONG_TYPE, NULL, NULL, "Not a valid string." },
+	{ FAULT_NOT_NUMBER, NULL, NULL, "A valid integer is required." },
+	{ FAULT_NOT_OBJECT, NULL, "non_field_errors", "Invalid data. Expected a dictionary, but got {}." },
+	{ FAULT_TOO_SHORT,  "email", NULL, "Enter a valid email address." },
+	{ FAULT_BAD_FORMAT, "email", NULL, "Enter a valid email address." },
+	{ FAULT_BAD_TEXT,   NULL, NULL, "Null characters are not allowed." },
+	{ .text = NULL }
+};
+
+static const json_t *unwrap(struct work *work, const json_t *body);
+static void write_one(struct out *out, struct work *work, struct slice record);
+static void write_error(struct out *out, struct work *work, const struct complaint *complaint);
+static const char *error_page(const struct complaint *complaint);
+
+const struct format format_django = {
+	.name = "django",
+	.prefixes = { "/api/v1", "/auth" },
+	.routes = routes,
+	.credentials = credentials,
+	.checks = checks,
+	.request_types = media_types,
+	.response_type = "application/json",
+	.reasons = reasons,
+	.faults = faults,
+	.headers = headers,
+	.bad_id = REASON_NO_ROUTE,
+	.wants_slash = true,
+	.reads_forms = true,
+	.allow_always = true,
+	.options_by_route = true,
+	.unwrap = unwrap,
+	.write_one = write_one,
+	.write_error = write_error,
+	.error_page = error_page,
+};
+// clang-format on
+
+/* ---- bodies ---- */
+
+/* What Python calls the type of VALUE. */
+static const char *
+python_type(const json_t *value)
+{
+	switch (json_typeof(value)) {
+	case JSON_OBJECT: return "dict";
+	case JSON_ARRAY: return "list";
+	case JSON_STRING: return "str";
+	case JSON_INTEGER: return "int";
+	case JSON_REAL: return "float";
+	case JSON_TRUE:
+	case JSON_FALSE: return "bool";
+	case JSON_NULL: break;
+	}
+	return "NoneType";
+}
+
+static const json_t *
+unwrap(struct work *work, const json_t *body)
+{
+	struct reason_text text = format_reason(work->format, REASON_BODY_WRONG_TYPE);
+
+	if (json_is_object(body))
+		return body;
+	work_refuse_text(work, &text, slice_text(python_type(body)), false);
+	return NULL;
+}
+
+static void
+write_customer(struct out *out, struct work *work, struct slice record, bool is_long)
+{
+	struct parts    parts;
+	struct encoding in = { .work = work, .parts = &parts };
+
+	parts_split(&parts, &record_shapes[RECORD_CUSTOMER], record);
+	out_open(out, '{');
+	encode_fields(out, &in, customer_fields);
+	if (is_long) {
+		out_key(out, "last_purchase_date");
+		out_nil(out);
+	}
+	out_close(out, '}');
+}
+
+/* Reading and creating answer one key more than updating. */
+static void
+write_one(struct out *out, struct work *work, struct slice record)
+{
+	write_customer(out, work, record, work->route->method != HTTP_METHOD_PUT);
+}
+
+static void
+serve_read(struct work *work)
+{
+	serve_get(work);
+}
+
+/* ---- errors ---- */
+
+/* The words for FAULT, and what stands around them. */
+static void
+write_fault(struct out *out, struct work *work, const struct field_fault *fault)
+{
+	struct fault_text text = fault_text_of(work, fault);
+	const char       *words;
+
+	if (fault->fault == FAULT_NOT_OBJECT && fault->value != NULL) {
+		out_open(out, '{');
+		out_key(out, text.code);
+		words = fill_in(work, text.text, slice_text(python_type(fault->value)));
+	} else {
+		words = fault_words(work, fault, &text);
+	}
+	out_open(out, '[');
+	out_string(out, words);
+	out_close(out, ']');
+	if (fault->fault == FAULT_NOT_OBJECT && fault->value != NULL)
+		out_close(out, '}');
+}
+
+/* Each field once, in the order of the table; ROWS' own begin with PREFIX. */
+static void
+write_faults(struct out *out, struct work *work, const struct complaint *complaint,
+    const struct mapping *rows, const char *prefix)
+{
+	char path[2 * FAULT_PATH_BYTES];
+
+	out_open(out, '{');
+	for (const struct mapping *row = rows; row->name != NULL; row++) {
+		size_t len =
+		    (size_t)snprintf(path, sizeof(path), "%s%s", prefix, row->name);
+
+		for (unsigned i = 0; i < complaint->fault_count; i++) {
+			const struct field_fault *fault = &complaint->faults[i];
+
+			if (strncmp(fault->path, path, len) != 0)
+				continue;
+			if (fault->path[len] == '\0') {
+				out_key(out, row->name);
+				write_fault(out, work, fault);
+				break;
+			}
+			if (fault->path[len] == '.' && row->nested != NULL) {
+				out_key(out, row->name);
+				path[len] = '.';
+				path[len + 1] = '\0';
+				write_faults(
+				    out, work, complaint, row->nested->fields, path);
+				break;
+			}
+		}
+	}
+	out_close(out, '}');
+}
+
+static void
+write_error(struct out *out, struct work *work, const struct complaint *complaint)
+{
+	const char *detail = fill_in(work,
+	    complaint->detail != NULL ? complaint->detail : "{}", complaint->subject);
+	bool        is_list = complaint->reason == REASON_BODY_WRONG_TYPE;
+
+	if (complaint->http == 401)
+		work_header(work, "WWW-Authenticate", "Bearer realm=\"api\"");
+	if (complaint->fault_count > 0) {
+		write_faults(out, work, complaint, work->route->resource->fields, "");
+		return;
+	}
+	out_open(out, '{');
+	out_key(out, is_list ? complaint->code : "detail");
+	if (is_list)
+		out_open(out, '[');
+	out_string(out, detail);
+	if (is_list)
+		out_close(out, ']');
+	else if (complaint->reason == REASON_BAD_TOKEN ||
+		 complaint->reason == REASON_BAD_CREDENTIALS)
+		out_pair(out, "code", complaint->code);
+	if (complaint->reason == REASON_BAD_TOKEN) {
+		out_key(out, "messages");
+		out_raw(out,
+		    "[{\"token_class\":\"AccessToken\",\"token_type\":\"access\","
+		    "\"message\":\"Token is invalid or expired\"}]");
+	}
+	out_close(out, '}');
+}
+
+/* Django itself, not the framework, answers what no route matches. */
+static const char *
+error_page(const struct complaint *complaint)
+{
+	if (complaint->reason != REASON_NO_ROUTE)
+		return NULL;
+	return "\n<!doctype html>\n<html lang=\"en\">\n<head>\n"
+	       "  <title>Not Found</title>\n</head>\n<body>\n"
+	       "  <h1>Not Found</h1><p>The requested resource was not found on this "
+	       "server.</p>\n</body>\n</html>\n";
+}

@@ -1,0 +1,23 @@
+/*
+ * ecwid -- what the files of that format share.
+ */
+
+#ifndef REST_ECWID_H
+#define REST_ECWID_H
+
+#include "tools/rest/serve.h"
+
+#define ECWID_GENERAL "General" /* the group of those who are in none */
+
+extern const struct resource ecwid_customers, ecwid_groups;
+
+serve_function ecwid_list, ecwid_group_get, ecwid_group_list;
+
+bool          ecwid_owns(const struct work *work, struct slice store);
+const json_t *ecwid_unwrap(struct work *work, const json_t *body);
+void          ecwid_write_one(struct out *out, struct work *work, struct slice record);
+void          ecwid_write_deleted(struct work *work);
+void          ecwid_write_error(
+	     struct out *out, struct work *work, const struct complaint *complaint);
+
+#endif

@@ -1,0 +1,332 @@
+#include "tools/rest/engine.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto/limits.h"
+#include "tools/rest/route.h"
+#include "tools/rest/work_internal.h"
+
+#define MAP_EMPTY SLICE("\x80") /* {} in MessagePack */
+
+/* ---- running ---- */
+
+/* Look the record of the path up, since its absence goes before the body's errors. */
+static const struct answer *
+look_first(struct work *work)
+{
+	struct slice id = work->parameters[PARAMETER_ID];
+	struct slice args = work_args_id(work, id);
+
+	return args.len == 0 ? NULL : work_call(work, work_methods(work)->get, args);
+}
+
+bool
+work_verify(struct work *work, bool is_body)
+{
+	const struct answer *answer;
+	bool                 looks =
+	    is_body && work->looks_first && work->parameters[PARAMETER_ID].len > 0;
+
+	if (!work->has_credentials)
+		return true;
+	answer = looks ? look_first(work) : work_call(work, METHOD_PING, MAP_EMPTY);
+	if (answer == NULL)
+		return false;
+	if (answer->status == STATUS_OK || answer->status == STATUS_INVALID)
+		return true;
+	work_refuse_answer(work, answer);
+	return false;
+}
+
+const struct answer *
+work_store(struct work *work)
+{
+	return work_call(work, METHOD_STORE_GET, MAP_EMPTY);
+}
+
+/* Whether the path's store is the token's.  False: not known yet, or answered. */
+static bool
+admit(struct work *work)
+{
+	const struct answer *store;
+
+	if (work->format->owns == NULL || !work->has_credentials)
+		return true;
+	store = work_store(work);
+	if (store == NULL)
+		return false;
+	if (store->status != STATUS_OK) {
+		work_refuse_answer(work, store);
+		return false;
+	}
+	if (work->format->owns(work, store->result))
+		return true;
+	work_refuse(work, REASON_NO_STORE, work->parameters[PARAMETER_STORE]);
+	return false;
+}
+
+static void
+advance(struct work *work)
+{
+	work->fault_count = 0;
+	work->header_count = 0;
+	work->revision = 0;
+	for (unsigned i = 0; i < work->call_count; i++)
+		work->calls[i]->is_mentioned = false;
+	if (!work->is_refused) {
+		if (admit(work))
+			work->route->serve(work);
+	} else if (work_verify(
+		       work, work->local_reason == REASON_BODY_MALFORMED ||
+				 work->local_reason == REASON_UNSUPPORTED_MEDIA_TYPE)) {
+		work_refuse(work, work->local_reason, work->local_subject);
+	}
+}
+
+static bool
+is_not_modified(const struct work *work)
+{
+	const struct http_request *request = &work->exchange->request;
+	struct slice               value;
+
+	return work->response.status == 200 && work->revision > 0 &&
+	       !carries_body(request) &&
+	       http_header(request, "If-None-Match", &value) &&
+	       (slice_equal(value, SLICE("*")) ||
+		   tag_revision(value) == work->revision);
+}
+
+static void
+respond(struct work *work)
+{
+	const struct http_pair *header = work->format->headers;
+
+	if (work->revision > 0)
+		work_header(work, "ETag",
+		    work_text(work, "\"%lld\"", (long long)work->revision));
+	if (is_not_modified(work)) {
+		work->response.status = 304;
+		work->response.content_type = NULL;
+		work->response.body = slice_of(NULL, 0);
+	}
+	if (work->dry_run && work->response.status < 300)
+		work_header(work, "Preference-Applied", "tx=rollback");
+	if (work->format->allow_always || work->response.status == 405)
+		work_header(work, "Allow",
+		    route_allow(work->format, work->any, work_arena(work)));
+	for (; header != NULL && header->name.len > 0; header++)
+		work->headers[work->header_count++] = *header;
+	work->response.headers = work->headers;
+	work->response.header_count = work->header_count;
+	if (work->pending > 0)
+		work_cancel(work);
+	json_decref(work->body);
+	http_respond(work->exchange, &work->response);
+}
+
+void
+work_run(struct work *work)
+{
+	advance(work);
+	/* Nothing to wait for and no answer: memory or calls have run out. */
+	if (!work->is_answered && work->pending == 0)
+		work_refuse(work, REASON_UNAVAILABLE, slice_of(NULL, 0));
+	if (work->is_answered)
+		respond(work);
+}
+
+/* ---- what the HTTP server calls ---- */
+
+static struct work *
+begin(struct engine *engine, struct http_exchange *exchange,
+    const struct format *format, const struct route_match *match)
+{
+	struct work *work = arena_alloc(&exchange->arena, sizeof(*work));
+
+	if (work == NULL)
+		return NULL;
+	*work = (struct work){
+		.engine = engine,
+		.exchange = exchange,
+		.format = format,
+		.route = match->route != NULL ? match->route : match->any,
+		.any = match->any,
+	};
+	memcpy(work->parameters, match->parameters, sizeof(work->parameters));
+	exchange->context = work;
+	return work;
+}
+
+static void
+answer_options(struct http_exchange *exchange, const struct format *format,
+    const struct route_match *match)
+{
+	struct http_pair     allow = { SLICE("Allow"),
+		    slice_text(route_allow(format, match->any, &exchange->arena)) };
+	struct http_response response = {
+		.status = 204, .headers = &allow, .header_count = 1
+	};
+
+	http_respond(exchange, &response);
+}
+
+/* Where the path would be with its slash. */
+static void
+redirect(struct http_exchange *exchange)
+{
+	const struct http_request *request = &exchange->request;
+	size_t                     len = request->path.len + request->query.len + 3;
+	char                      *target = arena_alloc(&exchange->arena, len);
+	struct http_pair           location = { SLICE("Location"), { NULL, 0 } };
+	struct http_response       response = { .status = 301,
+		      .content_type = "text/html; charset=utf-8",
+		      .headers = &location,
+		      .header_count = 1 };
+
+	if (target == NULL) {
+		http_respond_error(exchange, 503, NULL);
+		return;
+	}
+	snprintf(target, len, "%.*s/%s%.*s", (int)request->path.len, request->path.data,
+	    request->query.len > 0 ? "?" : "", (int)request->query.len,
+	    request->query.data);
+	location.value = slice_text(target);
+	http_respond(exchange, &response);
+}
+
+void
+engine_serve(struct engine *engine, struct http_exchange *exchange)
+{
+	const struct format *format =
+	    format_find(engine->formats, exchange->request.path);
+	struct route_match match = { 0 };
+	struct work       *work;
+
+	if (format != NULL)
+		route_find(&match, format, &exchange->request);
+	if (match.any == NULL ||
+	    (exchange->request.has_trailing_slash && !format->wants_slash)) {
+		http_respond_error(exchange, 404, NULL);
+		return;
+	}
+	exchange->format = format->name;
+	exchange->route = match.any->path;
+	if (format->wants_slash && !exchange->request.has_trailing_slash) {
+		redirect(exchange);
+		return;
+	}
+	if (exchange->request.method == HTTP_METHOD_OPTIONS &&
+	    !format->options_by_route) {
+		answer_options(exchange, format, &match);
+		return;
+	}
+	work = begin(engine, exchange, format, &match);
+	if (work == NULL) {
+		http_respond_error(exchange, 503, NULL);
+		return;
+	}
+	work_check(work, &match);
+	work_read_conditions(work);
+	if (!upstream_is_ready(engine->upstream)) {
+		work->has_credentials = false; /* nobody to ask */
+		if (!work->is_refused)
+			work_find_wrong(work, REASON_UNAVAILABLE, slice_of(NULL, 0));
+	}
+	work_run(work);
+}
+
+void
+engine_cancel(struct http_exchange *exchange)
+{
+	struct work *work = exchange->context;
+
+	if (work == NULL)
+		return;
+	work_cancel(work);
+	json_decref(work->body);
+}
+
+/* The reason of an error that the HTTP server has found. */
+static enum reason
+reason_of_status(unsigned status)
+{
+	static const struct {
+		unsigned    http;
+		enum reason reason;
+	} rows[] = {
+		{ 404, REASON_NO_ROUTE },
+		{ 413, REASON_TOO_LARGE },
+		{ 415, REASON_UNSUPPORTED_MEDIA_TYPE },
+		{ 429, REASON_RATE_LIMITED },
+		{ 503, REASON_UNAVAILABLE },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].http == status)
+			return rows[i].reason;
+	return REASON_BAD_REQUEST;
+}
+
+/* For a path that is no format's business. */
+static void
+write_plain(struct out *json, const struct complaint *complaint)
+{
+	out_open(json, '{');
+	out_key(json, "status");
+	out_int(json, complaint->http);
+	out_pair(json, "title", complaint->title);
+	out_key(json, "detail");
+	out_text(json, complaint->subject);
+	out_close(json, '}');
+}
+
+void
+engine_render_error(struct engine *engine, struct http_exchange *exchange,
+    const char *why, struct http_response *response)
+{
+	const struct format *format =
+	    format_find(engine->formats, exchange->request.path);
+	enum reason        reason = reason_of_status(response->status);
+	struct reason_text text = format_reason(format, reason);
+	struct complaint   complaint = { .reason = reason,
+		  .http = response->status,
+		  .code = text.code,
+		  .title = text.title,
+		  .detail = text.detail,
+		  .subject = slice_text(
+		      why != NULL ? why : http_status_text(response->status)) };
+	struct work work = { .engine = engine, .exchange = exchange, .format = format };
+	struct out  json = work_json(&work);
+	const char *page = NULL;
+
+	if (format != NULL && format->error_page != NULL)
+		page = format->error_page(&complaint);
+	if (page != NULL)
+		buf_put(json.out, page, strlen(page));
+	else if (format != NULL)
+		format->write_error(&json, &work, &complaint);
+	else
+		write_plain(&json, &complaint);
+	response->content_type = page != NULL     ? "text/html"
+				 : format != NULL ? format->response_type
+						  : "application/json";
+	response->body = arena_copy(&exchange->arena, buf_slice(json.out));
+}
+
+void
+engine_init(struct engine *engine, struct upstream *upstream,
+    const struct engine_settings *settings)
+{
+	*engine = (struct engine){
+		.upstream = upstream, .settings = *settings, .formats = formats
+	};
+	buf_init(&engine->out, HTTP_RESPONSE_BYTES_MAX);
+}
+
+void
+engine_fini(struct engine *engine)
+{
+	buf_fini(&engine->out);
+}

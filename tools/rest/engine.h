@@ -1,0 +1,48 @@
+/*
+ * engine -- take each request through the steps of its format.
+ *
+ *	route -> checks, in the format's order -> the store's own? -> serve -> answer
+ *
+ * The engine has no state but what is under way, and no rule of the business.
+ *
+ * Threads.  The loop's.
+ */
+
+#ifndef REST_ENGINE_H
+#define REST_ENGINE_H
+
+#include "tools/rest/format.h"
+#include "tools/rest/http.h"
+#include "tools/rest/upstream.h"
+
+struct engine_settings {
+	/* Vendors' rules that the documented requests themselves break. */
+	bool strict;
+	/* Of the routes that need no credentials; 0: there are none. */
+	int64_t public_store;
+	/* "https://shop.example.com", for links; NULL: from the request's Host. */
+	const char *public_url;
+};
+
+struct engine {
+	struct upstream            *upstream;
+	struct engine_settings      settings;
+	const struct format *const *formats;
+	struct buf                  out; /* the body of one answer */
+};
+
+void engine_init(struct engine *engine, struct upstream *upstream,
+    const struct engine_settings *settings);
+void engine_fini(struct engine *engine);
+
+/* Answer EXCHANGE, now or later. */
+void engine_serve(struct engine *engine, struct http_exchange *exchange);
+
+/* The client of EXCHANGE has gone. */
+void engine_cancel(struct http_exchange *exchange);
+
+/* As render_error() of struct http_application. */
+void engine_render_error(struct engine *engine, struct http_exchange *exchange,
+    const char *why, struct http_response *response);
+
+#endif

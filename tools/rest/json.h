@@ -1,0 +1,35 @@
+/*
+ * json -- the bodies of requests: read with jansson, after a look at their depth.
+ *
+ * What two readers could understand differently is refused: keys given twice, bad
+ * UTF-8, NUL, and all that is nested more than JSON_DEPTH_MAX deep.
+ */
+
+#ifndef REST_JSON_H
+#define REST_JSON_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "proto/buf.h"
+
+#define JSON_DEPTH_MAX 16u
+#define JSON_WHY_BYTES 192u
+
+/* Where a text stopped to be JSON, counted as editors do. */
+struct json_problem {
+	char     what[JSON_WHY_BYTES];
+	unsigned line, column; /* from 1 */
+	size_t   offset;       /* in bytes, from 0 */
+};
+
+/* The value in TEXT, a new reference; NULL when there is none, and PROBLEM tells. */
+json_t *json_read(struct slice text, struct json_problem *problem);
+
+/* Append VALUE to BUF as MessagePack.  False: it holds an integer beyond 2^53 - 1. */
+bool json_to_wire(struct buf *buf, const json_t *value);
+
+/* The bytes of a string; a slice into VALUE. */
+struct slice json_slice(const json_t *value);
+
+#endif

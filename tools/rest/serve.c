@@ -1,0 +1,251 @@
+#include "tools/rest/serve.h"
+
+#include "proto/limits.h"
+#include "proto/pack.h"
+#include "tools/rest/engine.h"
+#include "tools/rest/work_internal.h"
+
+void
+serve_get(struct work *work)
+{
+	struct slice         args = work_args_id(work, work->parameters[PARAMETER_ID]);
+	const struct answer *answer;
+
+	if (args.len == 0)
+		return;
+	answer = work_call(work, work_methods(work)->get, args);
+	if (answer == NULL)
+		return;
+	if (answer->status == STATUS_OK)
+		work_respond_record(work, 200, answer->result);
+	else
+		work_refuse_answer(work, answer);
+}
+
+bool
+serve_decode(struct work *work, struct decoding *in, bool is_create)
+{
+	const struct resource *resource = work->route->resource;
+	const json_t          *object = work->format->unwrap(work, work->body);
+
+	if (object == NULL)
+		return false;
+	work->object = object;
+	decode_begin(in, work, is_create, "");
+	decode_fields(in, resource->fields, object);
+	if (resource->links != NULL)
+		decode_fields(in, resource->links, work->links);
+	if (!in->waits && !work->is_answered)
+		return true;
+	decode_end(in);
+	return false;
+}
+
+/* The arguments of a change: which record, which revision, what to set. */
+static struct slice
+pack_change(struct work *work, const struct decoding *in, struct slice id)
+{
+	struct buf   args;
+	size_t       place;
+	uint32_t     count;
+	struct slice which = { NULL, 0 };
+
+	if (id.len > 0) {
+		which = work_args_id(work, id);
+		if (which.len == 0)
+			return which;
+	}
+	buf_init(&args, FRAME_BYTES_MAX);
+	place = pack_map_open(&args);
+	count = decode_pack(in, &args);
+	if (which.len > 0) { /* a map of one pair: take its inside */
+		pack_raw(&args, slice_of(which.data + 1, which.len - 1));
+		count++;
+	}
+	if (which.len > 0 && work->if_revision > 0) {
+		pack_literal(&args, "if_revision");
+		pack_integer(&args, work->if_revision);
+		count++;
+	}
+	pack_literal(&args, "want");
+	pack_literal(&args, "record");
+	pack_map_close(&args, place, count + 1);
+	return work_keep(work, &args);
+}
+
+const struct answer *
+serve_change(
+    struct work *work, struct decoding *in, enum method_number method, struct slice id)
+{
+	struct slice         args = pack_change(work, in, id);
+	const struct answer *answer;
+
+	decode_end(in);
+	if (args.len == 0)
+		return NULL;
+	/* With faults of its own the rest is only tried, so that all are told at once.
+	 */
+	work->probes = work->fault_count > 0;
+	answer = work_call(work, method, args);
+	work->probes = false;
+	if (answer == NULL)
+		return NULL;
+	if (answer->status != STATUS_OK && answer->status != STATUS_INVALID) {
+		work_refuse_answer(work, answer);
+		return NULL;
+	}
+	if (answer->status == STATUS_INVALID)
+		work_note_violations(work, answer);
+	if (work->fault_count > 0) {
+		work_refuse_faults(work);
+		return NULL;
+	}
+	return answer;
+}
+
+void
+serve_update(struct work *work)
+{
+	struct decoding      in;
+	const struct answer *answer;
+
+	if (!serve_decode(work, &in, false))
+		return;
+	answer = serve_change(
+	    work, &in, work_methods(work)->update, work->parameters[PARAMETER_ID]);
+	if (answer != NULL)
+		work_respond_record(work, 200, answer->result);
+}
+
+void
+serve_create(struct work *work)
+{
+	struct decoding      in;
+	const struct answer *answer;
+
+	if (!serve_decode(work, &in, true))
+		return;
+	answer = serve_change(work, &in, work_methods(work)->create, slice_of(NULL, 0));
+	if (answer != NULL)
+		work_respond_record(work,
+		    work->route->status != 0 ? work->route->status : 200,
+		    answer->result);
+}
+
+void
+serve_delete(struct work *work)
+{
+	struct buf           buf;
+	struct slice         which = work_args_id(work, work->parameters[PARAMETER_ID]);
+	const struct answer *answer;
+
+	if (which.len == 0)
+		return;
+	buf_init(&buf, FRAME_BYTES_MAX);
+	pack_map(&buf, work->if_revision > 0 ? 2 : 1);
+	pack_raw(&buf, slice_of(which.data + 1, which.len - 1));
+	if (work->if_revision > 0) {
+		pack_literal(&buf, "if_revision");
+		pack_integer(&buf, work->if_revision);
+	}
+	answer = work_call(work, work_methods(work)->delete, work_keep(work, &buf));
+	if (answer == NULL)
+		return;
+	if (answer->status != STATUS_OK)
+		work_refuse_answer(work, answer);
+	else if (work->format->write_deleted != NULL)
+		work->format->write_deleted(work);
+	else
+		work_respond_empty(work, 204);
+}
+
+static struct slice
+pack_listing(
+    struct work *work, const struct listing *listing, int64_t offset, int64_t limit)
+{
+	struct buf buf;
+
+	buf_init(&buf, FRAME_BYTES_MAX);
+	pack_map(&buf, listing->argument != NULL ? 3 : 2);
+	pack_literal(&buf, "offset");
+	pack_integer(&buf, offset);
+	pack_literal(&buf, "limit");
+	pack_integer(&buf, limit);
+	if (listing->argument != NULL) {
+		pack_text(&buf, slice_text(listing->argument));
+		pack_raw(&buf, *listing->value);
+	}
+	return work_keep(work, &buf);
+}
+
+static const struct answer *
+call_list(
+    struct work *work, const struct listing *listing, int64_t offset, int64_t limit)
+{
+	const struct answer *answer = work_call(
+	    work, listing->method, pack_listing(work, listing, offset, limit));
+
+	if (answer == NULL || answer->status == STATUS_OK)
+		return answer;
+	work_refuse_answer(work, answer);
+	return NULL;
+}
+
+static bool
+take_records(struct work *work, struct listing *listing, const struct answer *answer)
+{
+	struct customerd_slice result = { answer->result.data, answer->result.len };
+	struct customerd_slice items = { NULL, 0 }, item;
+	struct customerd_walk  walk;
+	unsigned               count;
+
+	customerd_get(result, "items", &items);
+	customerd_walk(&walk, items);
+	count = walk.left;
+	listing->records =
+	    arena_alloc(work_arena(work), (count + 1) * sizeof(listing->records[0]));
+	if (listing->records == NULL)
+		return false;
+	for (listing->count = 0; customerd_next(&walk, NULL, &item); listing->count++) {
+		unsigned place = listing->is_descending ? count - 1 - listing->count
+							: listing->count;
+
+		listing->records[place] = slice_of(item.data, item.len);
+	}
+	return true;
+}
+
+static int64_t
+total_of(const struct answer *answer)
+{
+	struct customerd_slice result = { answer->result.data, answer->result.len };
+	int64_t                total = 0;
+
+	customerd_get_integer(result, "total", &total);
+	return total;
+}
+
+/* The server lists in ascending order, so the last pages come first by counting. */
+bool
+serve_list(struct work *work, struct listing *listing)
+{
+	int64_t              offset = listing->offset, limit = listing->limit;
+	const struct answer *answer;
+
+	if (listing->is_descending) {
+		answer = call_list(work, listing, 0, 1);
+		if (answer == NULL)
+			return false;
+		listing->total = total_of(answer);
+		if (limit > listing->total - offset)
+			limit = listing->total - offset;
+		offset = listing->total - offset - limit;
+		if (limit <= 0)
+			return true;
+	}
+	answer = call_list(work, listing, offset, limit);
+	if (answer == NULL)
+		return false;
+	listing->total = total_of(answer);
+	return take_records(work, listing, answer);
+}

@@ -1,0 +1,47 @@
+/*
+ * serve -- what routes do, for every format.
+ *
+ * Each function answers its request, from the first line again after each round of
+ * calls; see work.h.
+ */
+
+#ifndef REST_SERVE_H
+#define REST_SERVE_H
+
+#include "tools/rest/codec.h"
+
+serve_function serve_get;    /* the record of the path */
+serve_function serve_update; /* it, by the object in the body */
+serve_function serve_create;
+serve_function serve_delete;
+
+/*
+ * Read the object in the body into IN, which is then to be ended by decode_end().
+ * False: refused, or something has to be looked up first; IN is ended then.
+ */
+bool serve_decode(struct work *work, struct decoding *in, bool is_create);
+
+/*
+ * Carry out METHOD with IN and, unless ID is empty, the record of that id.  NULL: not
+ * yet, or refused.  Ends IN.
+ */
+const struct answer *serve_change(
+    struct work *work, struct decoding *in, enum method_number method, struct slice id);
+
+/* What serve_list() shall list, and what it has found. */
+struct listing {
+	enum method_number  method;
+	int64_t             offset, limit;
+	bool                is_descending;
+	const char         *argument; /* that narrows it, or NULL */
+	const struct slice *value;    /* of it, in MessagePack */
+
+	struct slice *records; /* in the arena */
+	unsigned      count;
+	int64_t       total; /* all that there are */
+};
+
+/* Fill LISTING.  False: not yet, or refused. */
+bool serve_list(struct work *work, struct listing *listing);
+
+#endif

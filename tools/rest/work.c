@@ -1,0 +1,575 @@
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "proto/limits.h"
+#include "proto/pack.h"
+#include "proto/reader.h"
+#include "tools/rest/engine.h"
+#include "tools/rest/work_internal.h"
+
+#define TEXT_BYTES_MAX 2048u
+
+/* ---- calls ---- */
+
+static struct slice
+from_client(struct customerd_slice slice)
+{
+	return slice_of(slice.data, slice.len);
+}
+
+/*
+ * How CALL ended, as a status.  A doubt about a read is no doubt about the records:
+ * only a change that may have happened is UNKNOWN.
+ */
+static void
+note_failure(struct call_made *made, enum customerd_status status,
+    const struct customerd_error *error)
+{
+	struct answer *answer = &made->answer;
+
+	if (status == CUSTOMERD_REFUSED) {
+		answer->status = status_find(slice_text(error->code));
+		answer->revision = error->revision;
+		answer->details =
+		    arena_copy(work_arena(made->work), from_client(error->details));
+	} else if (status == CUSTOMERD_UNKNOWN &&
+		   methods[made->method].access == METHOD_WRITE) {
+		answer->status = STATUS_UNKNOWN;
+	} else {
+		answer->status = STATUS_BUSY;
+		answer->is_unreachable = true;
+	}
+}
+
+static void
+on_answer(void *user, enum customerd_status status, struct customerd_slice result,
+    const struct customerd_error *error)
+{
+	struct call_made *made = user;
+	struct work      *work = made->work;
+
+	made->is_done = true;
+	work->pending--;
+	if (work->is_gone)
+		return;
+	if (status == CUSTOMERD_OK)
+		made->answer.result = arena_copy(work_arena(work), from_client(result));
+	else
+		note_failure(made, status, error);
+	if (work->pending == 0)
+		work_run(work);
+}
+
+/* The call that an earlier run has made, or NULL. */
+static struct call_made *
+find_call(struct work *work, enum method_number method, struct slice args)
+{
+	for (unsigned i = 0; i < work->call_count; i++)
+		if (work->calls[i]->method == method &&
+		    slice_equal(work->calls[i]->args, args))
+			return work->calls[i];
+	return NULL;
+}
+
+static void
+send_call(struct call_made *made)
+{
+	struct work           *work = made->work;
+	bool                   writes = methods[made->method].access == METHOD_WRITE;
+	struct customerd_error error;
+	enum customerd_status  status;
+	struct customerd_call  call = {
+		 .method = methods[made->method].name.data,
+		 .args = { made->args.data, made->args.len },
+		 .traceparent = work->traceparent,
+	};
+
+	if (!made->is_operators) {
+		/* Without a token the call would be an operator's. */
+		assert(work->token.len > 0);
+		call.token = arena_text(work_arena(work), work->token);
+		call.dry_run = writes && (work->dry_run || work->probes);
+		if (writes && !work->probes)
+			call.idempotency_key = work->idempotency_key;
+	}
+	if (!upstream_is_ready(work->engine->upstream) ||
+	    (call.token == NULL && !made->is_operators)) {
+		status = CUSTOMERD_NOT_SENT;
+	} else {
+		status = customerd_async_call(work->engine->upstream->async, &call,
+		    on_answer, made, &made->id, &error);
+	}
+	if (status == CUSTOMERD_OK) {
+		work->pending++;
+	} else {
+		made->is_done = true;
+		note_failure(made, CUSTOMERD_NOT_SENT, &error);
+	}
+}
+
+static const struct answer *
+call(struct work *work, enum method_number method, struct slice args, bool is_operators)
+{
+	struct call_made *made = find_call(work, method, args);
+
+	if (made == NULL) {
+		made = arena_alloc(work_arena(work), sizeof(*made));
+		if (made == NULL || work->call_count == WORK_CALLS_MAX)
+			return NULL; /* work_run() sees that nothing is under way */
+		*made = (struct call_made){ .work = work,
+			.method = method,
+			.args = arena_copy(work_arena(work), args),
+			.is_operators = is_operators };
+		if (work_arena(work)->failed)
+			return NULL;
+		work->calls[work->call_count++] = made;
+		send_call(made);
+	}
+	return made->is_done ? &made->answer : NULL;
+}
+
+const struct answer *
+work_call(struct work *work, enum method_number method, struct slice args)
+{
+	return call(work, method, args, false);
+}
+
+const struct answer *
+work_call_as_operator(struct work *work, enum method_number method, struct slice args)
+{
+	return call(work, method, args, true);
+}
+
+void
+work_cancel(struct work *work)
+{
+	work->is_gone = true;
+	for (unsigned i = 0; i < work->call_count && work->pending > 0; i++)
+		if (!work->calls[i]->is_done)
+			customerd_async_cancel(
+			    work->engine->upstream->async, work->calls[i]->id);
+	assert(work->pending == 0);
+}
+
+bool
+work_first_time(struct work *work, const struct answer *answer)
+{
+	for (unsigned i = 0; i < work->call_count; i++) {
+		if (&work->calls[i]->answer != answer || work->calls[i]->is_mentioned)
+			continue;
+		work->calls[i]->is_mentioned = true;
+		return true;
+	}
+	return false;
+}
+
+/* ---- memory ---- */
+
+struct slice
+work_keep(struct work *work, struct buf *buf)
+{
+	struct slice kept = arena_copy(work_arena(work), buf_slice(buf));
+
+	if (buf->failed)
+		work_arena(work)->failed = true;
+	buf_fini(buf);
+	return kept;
+}
+
+struct slice
+work_args_text(struct work *work, const char *key, struct slice value)
+{
+	struct buf buf;
+
+	buf_init(&buf, FRAME_BYTES_MAX);
+	pack_map(&buf, 1);
+	pack_text(&buf, slice_text(key));
+	pack_text(&buf, value);
+	return work_keep(work, &buf);
+}
+
+struct slice
+work_args_integer(struct work *work, const char *key, int64_t value)
+{
+	struct buf buf;
+
+	buf_init(&buf, FRAME_BYTES_MAX);
+	pack_map(&buf, 1);
+	pack_text(&buf, slice_text(key));
+	pack_integer(&buf, value);
+	return work_keep(work, &buf);
+}
+
+const char *
+work_text(struct work *work, const char *format, ...)
+{
+	char        text[TEXT_BYTES_MAX];
+	va_list     arguments;
+	const char *kept;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	kept = arena_text(work_arena(work), slice_text(text));
+	return kept != NULL ? kept : "";
+}
+
+const char *
+fill_in(struct work *work, const char *text, struct slice subject)
+{
+	const char *gap = strstr(text, "{}");
+
+	if (gap == NULL)
+		return text;
+	return work_text(work, "%.*s%.*s%s", (int)(gap - text), text, (int)subject.len,
+	    subject.len > 0 ? subject.data : "", gap + 2);
+}
+
+struct fault_text
+fault_text_of(const struct work *work, const struct field_fault *fault)
+{
+	const char *dot = strrchr(fault->path, '.');
+	const char *name = dot != NULL ? dot + 1 : fault->path;
+
+	return format_fault(
+	    work->format, fault->fault, fault->row != NULL ? fault->row->name : name);
+}
+
+const char *
+fault_words(
+    struct work *work, const struct field_fault *fault, const struct fault_text *text)
+{
+	const struct mapping *row = fault->row;
+	bool                  is_lower =
+	    fault->fault == FAULT_TOO_SHORT || fault->fault == FAULT_TOO_SMALL;
+	int64_t bound = 0;
+
+	if (row != NULL)
+		bound = is_lower ? row->min : row->max;
+	if (row != NULL && row->field != FIELD_NONE && bound == 0 &&
+	    fault->shape != NULL)
+		bound = is_lower ? fault->shape->fields[row->field].min
+				 : fault->shape->fields[row->field].max;
+	return fill_in(
+	    work, text->text, slice_text(work_text(work, "%lld", (long long)bound)));
+}
+
+void
+work_header(struct work *work, const char *name, const char *value)
+{
+	assert(work->header_count < HTTP_RESPONSE_HEADERS_MAX);
+	work->headers[work->header_count++] =
+	    (struct http_pair){ slice_text(name), slice_text(value) };
+}
+
+/* ---- ids and methods ---- */
+
+const struct record_methods *
+methods_of(enum record_kind kind)
+{
+#define ROW(noun)                                                                  \
+	{                                                                          \
+		METHOD_##noun##_GET, METHOD_##noun##_LIST, METHOD_##noun##_CREATE, \
+		    METHOD_##noun##_UPDATE, METHOD_##noun##_DELETE                 \
+	}
+	static const struct record_methods rows[RECORD_KIND_COUNT] = {
+		[RECORD_CUSTOMER] = ROW(CUSTOMER),
+		[RECORD_GROUP] = ROW(GROUP),
+		[RECORD_TAG] = ROW(TAG),
+		[RECORD_TOKEN] = ROW(TOKEN),
+	};
+#undef ROW
+
+	return &rows[kind];
+}
+
+const struct record_methods *
+work_methods(const struct work *work)
+{
+	return methods_of(work->route->resource->kind);
+}
+
+bool
+text_to_id(struct slice text, int64_t *id)
+{
+	*id = 0;
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.data[i] < '0' || text.data[i] > '9' || *id > INTEGER_MAX / 10)
+			return false;
+		*id = *id * 10 + (text.data[i] - '0');
+	}
+	return text.len > 0 && *id <= INTEGER_MAX;
+}
+
+static bool
+is_uid(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.data[i];
+
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+			(c >= 'A' && c <= 'Z')))
+			return false;
+	}
+	return text.len == 10;
+}
+
+struct slice
+work_args_id(struct work *work, struct slice id)
+{
+	int64_t number;
+
+	if (work->format->ids_are_uids && is_uid(id))
+		return work_args_text(work, "uid", id);
+	if (!work->format->ids_are_uids && text_to_id(id, &number) && number > 0)
+		return work_args_integer(work, "id", number);
+	work_refuse(work, work->format->bad_id, id);
+	return slice_of(NULL, 0);
+}
+
+/* ---- answers ---- */
+
+struct out
+work_json(struct work *work)
+{
+	buf_clear(&work->engine->out, HTTP_RESPONSE_BYTES_MAX);
+	return (struct out){ .out = &work->engine->out };
+}
+
+void
+work_respond(struct work *work, unsigned status, struct out *json)
+{
+	assert(!work->is_answered);
+	if (json->out->failed) {
+		work_refuse(work, REASON_FAILED, SLICE("the answer is too long"));
+		return;
+	}
+	work->is_answered = true;
+	work->response = (struct http_response){
+		.status = status,
+		.content_type = work->format->response_type,
+		.body = buf_slice(json->out),
+	};
+}
+
+void
+work_respond_empty(struct work *work, unsigned status)
+{
+	assert(!work->is_answered);
+	work->is_answered = true;
+	work->response = (struct http_response){ .status = status };
+}
+
+void
+work_respond_record(struct work *work, unsigned status, struct slice record)
+{
+	struct out             json = work_json(work);
+	struct customerd_slice slice = { record.data, record.len };
+
+	work->revision = 0;
+	customerd_get_integer(slice, "revision", &work->revision);
+	work->format->write_one(&json, work, record);
+	if (work->pending == 0 && !work->is_answered)
+		work_respond(work, status, &json);
+}
+
+/* ---- refusing ---- */
+
+struct field_fault *
+work_fault(
+    struct work *work, enum fault fault, const struct mapping *row, const char *path)
+{
+	struct field_fault *noted;
+
+	if (work->fault_count == FAULTS_MAX)
+		return NULL;
+	noted = &work->faults[work->fault_count++];
+	*noted = (struct field_fault){ .fault = fault, .row = row };
+	snprintf(noted->path, sizeof(noted->path), "%s", path);
+	return noted;
+}
+
+static void
+render(struct work *work, const struct complaint *complaint)
+{
+	struct out  json = work_json(work);
+	const char *page = NULL;
+
+	if (work->format->error_page != NULL)
+		page = work->format->error_page(complaint);
+	if (page == NULL)
+		work->format->write_error(&json, work, complaint);
+	else
+		buf_put(json.out, page, strlen(page));
+	work->is_answered = true;
+	work->response = (struct http_response){
+		.status = complaint->http,
+		.content_type =
+		    page != NULL ? "text/html" : work->format->response_type,
+		.body = buf_slice(json.out),
+	};
+}
+
+static void
+complain(struct work *work, const struct reason_text *text, struct slice subject,
+    bool with_faults)
+{
+	struct complaint complaint = {
+		.reason = text->reason,
+		.http = text->http,
+		.code = text->code,
+		.title = text->title,
+		.detail = text->detail,
+		.subject = subject,
+		.faults = work->faults,
+		.fault_count = with_faults ? work->fault_count : 0,
+	};
+
+	work->revision = 0;
+	render(work, &complaint);
+}
+
+void
+work_refuse(struct work *work, enum reason reason, struct slice subject)
+{
+	struct reason_text text = format_reason(work->format, reason);
+
+	complain(work, &text, subject, false);
+}
+
+void
+work_refuse_text(struct work *work, const struct reason_text *text,
+    struct slice subject, bool with_faults)
+{
+	if (work_verify(work, true))
+		complain(work, text, subject, with_faults);
+}
+
+void
+work_refuse_faults(struct work *work)
+{
+	struct reason_text text = format_reason(work->format, REASON_INVALID);
+
+	work_refuse_text(work, &text, slice_of(NULL, 0), true);
+}
+
+static enum reason
+reason_of(const struct answer *answer)
+{
+	static const enum reason reasons[STATUS_COUNT] = {
+		[STATUS_MALFORMED] = REASON_FAILED,
+		[STATUS_UNKNOWN_METHOD] = REASON_FAILED,
+		[STATUS_INVALID] = REASON_INVALID,
+		[STATUS_UNAUTHENTICATED] = REASON_BAD_TOKEN,
+		[STATUS_FORBIDDEN] = REASON_FORBIDDEN,
+		[STATUS_NOT_FOUND] = REASON_NO_RECORD,
+		[STATUS_REVISION_MISMATCH] = REASON_REVISION_MISMATCH,
+		[STATUS_REVISION_REQUIRED] = REASON_REVISION_REQUIRED,
+		[STATUS_LOCKED] = REASON_LOCKED,
+		[STATUS_IDEMPOTENCY_MISMATCH] = REASON_KEY_REUSED,
+		[STATUS_TOO_LARGE] = REASON_TOO_LARGE,
+		[STATUS_BUSY] = REASON_UNAVAILABLE,
+		[STATUS_DEADLINE] = REASON_TIMEOUT,
+		[STATUS_CANCELLED] = REASON_UNAVAILABLE,
+		[STATUS_SHUTTING_DOWN] = REASON_UNAVAILABLE,
+		[STATUS_STORAGE_FULL] = REASON_STORAGE_FULL,
+		[STATUS_STORAGE_FAILED] = REASON_UNAVAILABLE,
+		[STATUS_UNKNOWN] = REASON_FAILED,
+		[STATUS_DAMAGED] = REASON_FAILED,
+		[STATUS_NO_MEMORY] = REASON_UNAVAILABLE,
+	};
+
+	return reasons[answer->status];
+}
+
+/* Note ERROR, {path, code, message}, of the server as a fault of the JSON. */
+static void
+note_violation(struct work *work, struct customerd_slice error)
+{
+	struct customerd_slice path = { NULL, 0 }, code = { NULL, 0 };
+	struct fault_place     place;
+	struct field_fault    *noted;
+	enum fault             fault = FAULT_CONFLICT;
+
+	customerd_get_text(error, "path", &path);
+	customerd_get_text(error, "code", &code);
+	for (enum fault i = 0; i < FAULT_COUNT; i++)
+		if (i < (enum fault)RULE_COUNT &&
+		    slice_equal(
+			slice_text(rule_info((enum rule)i)->name), from_client(code)))
+			fault = i;
+	fault_place_of(&place, work, from_client(path));
+	noted = work_fault(work, fault, place.row, place.path);
+	if (noted == NULL)
+		return;
+	noted->shape = place.shape;
+	noted->value = value_at(work, place.path);
+}
+
+void
+work_note_violations(struct work *work, const struct answer *answer)
+{
+	struct customerd_slice details = { answer->details.data, answer->details.len };
+	struct customerd_slice errors, item;
+	struct customerd_walk  walk;
+
+	if (!customerd_get(details, "errors", &errors))
+		return;
+	customerd_walk(&walk, errors);
+	while (customerd_next(&walk, NULL, &item))
+		note_violation(work, item);
+}
+
+void
+work_refuse_answer(struct work *work, const struct answer *answer)
+{
+	if (answer->status == STATUS_INVALID) {
+		work_note_violations(work, answer);
+		work_refuse_faults(work);
+		return;
+	}
+	work_refuse(work, reason_of(answer), work->parameters[PARAMETER_ID]);
+}
+
+/* ---- records ---- */
+
+void
+parts_split(struct parts *parts, const struct shape *shape, struct slice record)
+{
+	struct reader reader;
+	int           place = -1;
+
+	*parts = (struct parts){ .shape = shape };
+	reader_init(&reader, record);
+	for (uint32_t count = reader_map(&reader); count > 0; count--) {
+		struct slice key = reader_text(&reader);
+		struct slice value = reader_value(&reader);
+
+		place = shape_find(shape, key, (unsigned)(place + 1));
+		if (place >= 0)
+			parts->field[place] = value;
+	}
+}
+
+int64_t
+parts_integer(const struct parts *parts, unsigned field)
+{
+	struct customerd_slice slice = { parts->field[field].data,
+		parts->field[field].len };
+	int64_t                integer = 0;
+
+	customerd_get_integer(slice, "", &integer);
+	return integer;
+}
+
+struct slice
+parts_text(const struct parts *parts, unsigned field)
+{
+	struct customerd_slice slice = { parts->field[field].data,
+		parts->field[field].len };
+	struct customerd_slice text = { NULL, 0 };
+
+	customerd_get_text(slice, "", &text);
+	return from_client(text);
+}
