@@ -29,31 +29,3 @@ def test_a_limit_on_file_sizes_refuses_writes_and_ends_nothing():
         assert shop.c.call("customer.get", {"id": first["id"]})["email"] == "first@example.com"
         limit_files(server, resource.RLIM_INFINITY)
         must_create(shop.c, email="again@example.com")
-
-
-def test_who_only_guesses_tokens_is_cut_off_and_others_are_not(server):
-    shop = Shop(server)
-    guesser = shop.dial_token()
-    for i in range(16):
-        with pytest.raises(Refused) as refusal:
-            guesser.call("customer.list", {}, token="guess-%d" % i)
-        assert refusal.value.code == "UNAUTHENTICATED"
-    assert guesser.refusal() == "UNAUTHENTICATED"
-    # Somebody known may pass on what others guess.
-    for i in range(40):
-        with pytest.raises(Refused):
-            shop.c.call("customer.list", {}, token="guess-%d" % i)
-    assert shop.c.call("customer.list")["items"] == []
-
-
-def test_a_right_token_in_between_ends_the_count(server):
-    shop = Shop(server)
-    right = shop.token()
-    somebody = shop.dial_token()
-    for i in range(40):
-        token = right if i % 15 == 14 else "wrong-token"
-        try:
-            somebody.call("customer.list", {}, token=token)
-        except Refused as refusal:
-            assert refusal.code == "UNAUTHENTICATED" and token != right
-    somebody.call("ping")
