@@ -7,6 +7,8 @@ hangs or leaves a sanitizer's report counts as a failure, whatever it has counte
 What the tests find in their environment:
 
     CUSTOMERD, CUSTOMERCTL   the programs of the build under test
+    CUSTOMERD_REST           the HTTP shim
+    HTTP_ECHO                an application of its HTTP server, for rest/http/
     CUSTOMERD_FAULT          a server that answers before it commits, for durability/
     VARIANT                  the build: release, asan or tsan
     LENGTH                   quick, normal or long: how much a durability test does
@@ -29,7 +31,7 @@ PYTHON = "/usr/bin/python3"   # the one that Debian's python3-* packages are for
 CORES = len(os.sched_getaffinity(0))
 
 VARIANTS = ("release", "asan", "tsan")
-PYTEST_FOLDERS = ("server", "ctl", "protocol", "durability")
+PYTEST_FOLDERS = ("server", "ctl", "protocol", "rest", "durability")
 
 # No run takes longer, whatever hangs.
 ALL_S_MAX = 25 * 60
@@ -67,6 +69,8 @@ def environment(variant, length):
         os.environ, VARIANT=variant, LENGTH=length,
         CUSTOMERD=os.path.join(build, "server", "customerd"),
         CUSTOMERCTL=os.path.join(build, "tools", "ctl", "customerctl"),
+        CUSTOMERD_REST=os.path.join(build, "tools", "rest", "customerd-rest"),
+        HTTP_ECHO=os.path.join(build, "tests", "rest", "http", "echo"),
         CUSTOMERD_FAULT=os.path.join(ROOT, "build", "fault", "server", "customerd"),
         PYTHONDONTWRITEBYTECODE="1",
         ASAN_OPTIONS="log_path=%s:detect_leaks=1" % reports,
@@ -288,7 +292,8 @@ def run_variant(total, variant, folders, length):
     count(total, variant, "unit", unit, variant, logs, env)
     count(total, variant, "fuzz corpus", fuzz, variant, logs, env)
     for folder in folders:
-        if glob.glob(os.path.join(ROOT, "tests", folder, "test_*.py")):
+        if glob.glob(os.path.join(ROOT, "tests", folder, "**", "test_*.py"),
+                     recursive=True):
             count(total, variant, folder, pytest, variant, folder, logs, env)
     count(total, variant, "sanitizer", sanitizer_reports, variant, logs)
 

@@ -21,8 +21,7 @@ on_header_name(llhttp_t *llhttp, const char *bytes, size_t len)
 	struct http_request *request = parser->request;
 
 	if (parser->is_past_head)
-		return HPE_OK; /* A trailer is read past, and means nothing to anyone.
-				*/
+		return refuse(parser, 400, "Trailers are not taken.");
 	assert(request->header_count < HTTP_HEADERS_MAX); /* http_head has counted */
 	parser->headers[request->header_count++] =
 	    (struct http_pair){ slice_of(bytes, len), { NULL, 0 } };
@@ -36,7 +35,7 @@ on_header_value(llhttp_t *llhttp, const char *bytes, size_t len)
 	struct slice        value = slice_of(bytes, len);
 
 	if (parser->is_past_head)
-		return HPE_OK;
+		return HPE_USER; /* of a trailer, which has been refused by its name */
 	while (value.len > 0 && strchr(" \t", value.data[value.len - 1]))
 		value.len--;
 	while (value.len > 0 && strchr(" \t", value.data[0]))
@@ -159,6 +158,18 @@ is_mostly_framing(const struct http_parser *parser)
 	       HTTP_FRAMING_BYTES_MAX + HTTP_FRAMING_SHARE * parser->body.len;
 }
 
+/* llhttp takes a bare line feed for the last line of a chunked body; others do not. */
+static void
+check_last_line(struct http_parser *parser, struct slice taken)
+{
+	char last = taken.len > 1 ? taken.data[taken.len - 2] : parser->last_byte;
+
+	if (parser->is_complete && (parser->llhttp.flags & F_CHUNKED) && last != '\r')
+		refuse(parser, 400, "A line does not end with CR LF.");
+	if (taken.len > 0)
+		parser->last_byte = taken.data[taken.len - 1];
+}
+
 enum http_parse_result
 http_parser_body(struct http_parser *parser, struct slice bytes, size_t *taken)
 {
@@ -167,6 +178,7 @@ http_parser_body(struct http_parser *parser, struct slice bytes, size_t *taken)
 	assert(parser->is_past_head && !parser->is_complete);
 	*taken = execute(parser, bytes);
 	parser->framing_bytes += *taken - (parser->body.len - before);
+	check_last_line(parser, slice_of(bytes.data, *taken));
 	if (parser->status == 0 && is_mostly_framing(parser))
 		refuse(parser, 413, "The body has too much framing.");
 	if (parser->status != 0)

@@ -17,7 +17,7 @@
 #include "proto/buf.h"
 #include "tools/rest/http.h"
 
-/* Of a chunked body, what is not data: sizes, extensions, trailers. */
+/* Of a chunked body, what is not data: sizes and extensions. */
 #define HTTP_FRAMING_BYTES_MAX ((size_t)16 * 1024)
 #define HTTP_FRAMING_SHARE 16 /* … and so many bytes for each chunk's data byte */
 
@@ -33,6 +33,7 @@ struct http_parser {
 	struct http_pair    *headers; /* its headers */
 	struct buf           body;
 	size_t               framing_bytes; /* received with the body, but not of it */
+	char                 last_byte;     /* of them, so far */
 	bool                 is_past_head;
 	bool                 is_complete;
 	bool                 keeps_alive; /* the peer is content to go on */

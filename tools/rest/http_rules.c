@@ -133,7 +133,7 @@ check_content_length(struct check *check)
 		if (length.data[i] < '0' || length.data[i] > '9')
 			return refuse(check, 400, "The Content-Length is malformed.");
 	if (count == 1 && length.len == 0)
-		return refuse(check, 400, "The Content-Length is empty.");
+		return refuse(check, 400, "The Content-Length is malformed.");
 	return true;
 }
 

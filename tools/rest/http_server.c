@@ -305,6 +305,8 @@ http_server_listen(struct http_server *server, int fd)
 	struct ev_io *listener = &server->listeners[server->listener_count];
 
 	assert(server->listener_count < HTTP_LISTENERS_MAX && !server->is_draining);
+	/* An inherited one may block, and then the loop would. */
+	(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 	server->listener_count++;
 	ev_io_init(listener, on_connection, fd, EV_READ);
 	listener->data = server;

@@ -6,6 +6,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,9 +20,13 @@ split(const char *address, char host[HOST_BYTES_MAX], const char **port)
 	const char *colon = strrchr(address, ':');
 	size_t      len;
 
-	if (colon == NULL || colon == address || colon[1] == '\0')
+	if (colon == NULL || colon == address)
 		return false;
 	*port = colon + 1;
+	/* getaddrinfo() takes the port 70000 for 4464. */
+	len = strspn(*port, "0123456789");
+	if (len == 0 || len > 5 || (*port)[len] != '\0' || atoi(*port) > 65535)
+		return false;
 	len = (size_t)(colon - address);
 	if (address[0] == '[' && colon[-1] == ']') {
 		address++;
@@ -101,13 +106,11 @@ listen_open(const char *address, bool is_public, char *why, size_t why_size)
 int
 listen_inherit(int fd, char *why, size_t why_size)
 {
-	int       listens = 0, flags = fcntl(fd, F_GETFL);
+	int       listens = 0;
 	socklen_t len = sizeof(listens);
 
-	if (flags >= 0 &&
-	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 && listens &&
-	    fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 &&
-	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0)
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 && listens &&
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
 		return fd;
 	snprintf(why, why_size, "descriptor %d is no listening socket", fd);
 	return -1;

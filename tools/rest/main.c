@@ -65,9 +65,10 @@ open_servers(struct rest *rest)
 		      .drain_timeout_ms = options->drain_timeout_ms,
 	};
 
-	return http_server_open(
-		   &rest->front, rest->ev, &front, &settings, &rest->log) &&
-	       http_server_open(&rest->admin, rest->ev, &admin, &settings, &rest->log);
+	if (!http_server_open(&rest->front, rest->ev, &front, &settings, &rest->log))
+		return false;
+	settings.is_quiet = true; /* Nobody wants to read about each scrape. */
+	return http_server_open(&rest->admin, rest->ev, &admin, &settings, &rest->log);
 }
 
 /*

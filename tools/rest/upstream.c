@@ -5,7 +5,7 @@
 static void send_ping(struct upstream *upstream);
 
 static void
-set_ready(struct upstream *upstream, bool is_ready, const struct customerd_error *error)
+set_ready(struct upstream *upstream, bool is_ready, const char *code, const char *why)
 {
 	if (upstream->has_been_asked && upstream->is_ready == is_ready)
 		return;
@@ -14,8 +14,8 @@ set_ready(struct upstream *upstream, bool is_ready, const struct customerd_error
 	if (is_ready)
 		log_info(upstream->log, "upstream_ready");
 	else
-		log_warning(upstream->log, "upstream_gone",
-		    LOG_TEXT("code", error->code), LOG_TEXT("why", error->message));
+		log_warning(upstream->log, "upstream_gone", LOG_TEXT("code", code),
+		    LOG_TEXT("why", why));
 }
 
 static void
@@ -27,9 +27,23 @@ on_pong(void *user, enum customerd_status status, struct customerd_slice result,
 	(void)result;
 	if (upstream->is_closing)
 		return;
-	set_ready(upstream, status == CUSTOMERD_OK, error);
+	if (status == CUSTOMERD_OK)
+		set_ready(upstream, true, NULL, NULL);
+	else
+		set_ready(upstream, false, error->code, error->message);
 	ev_timer_set(&upstream->pause, UPSTREAM_PING_MS / 1e3, 0.);
 	ev_timer_start(upstream->ev, &upstream->pause);
+}
+
+/* A connection that is lost is known at once; a new one has to answer first. */
+static void
+on_change(void *user)
+{
+	struct upstream *upstream = user;
+
+	customerd_ev_update(&upstream->watcher);
+	if (upstream->is_ready && customerd_async_fd(upstream->async) < 0)
+		set_ready(upstream, false, "CONNECTION_LOST", "customerd has gone");
 }
 
 static void
@@ -69,6 +83,7 @@ upstream_open(struct upstream *upstream, struct ev_loop *ev, const char *address
 		return false;
 	}
 	customerd_ev_start(&upstream->watcher, ev, upstream->async);
+	customerd_async_on_change(upstream->async, on_change, upstream);
 	ev_timer_init(&upstream->pause, on_pause_over, 0., 0.);
 	upstream->pause.data = upstream;
 	send_ping(upstream);
