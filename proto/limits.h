@@ -28,6 +28,7 @@
 #define LIST_LIMIT_MAX 1000u            /* the same, on request */
 #define SUBSCRIPTIONS_MAX 16u           /* of one connection, to the change feed */
 #define FEED_CREDIT_MAX 1000000u        /* changes that one may have coming */
+#define LIST_OFFSET_MAX 100000u         /* records that a list skips or counts */
 #define VIOLATIONS_MAX 64u              /* field errors reported for one request */
 
 #define METHOD_BYTES_MAX 64u

@@ -31,6 +31,7 @@
 	F(ARG, WANT,        "want",        WORD, 0, 0, 0, NULL, want_words)                  \
 	F(ARG, LIMIT,       "limit",       INTEGER, 1, LIST_LIMIT_MAX, 0, NULL, NULL)        \
 	F(ARG, AFTER,       "after",       INTEGER, 0, INTEGER_MAX, 0, NULL, NULL)           \
+	F(ARG, OFFSET,      "offset",      INTEGER, 0, LIST_OFFSET_MAX, 0, NULL, NULL)       \
 	F(ARG, BEFORE,      "before",      INTEGER, 1, INTEGER_MAX, 0, NULL, NULL)           \
 	F(ARG, KIND,        "kind",        WORD, 0, 0, 0, NULL, kind_words)                  \
 	F(ARG, CREDIT,      "credit",      INTEGER, 1, FEED_CREDIT_MAX, 0, NULL, NULL)       \
@@ -56,7 +57,7 @@
 #define ARGS_CREATE (A(ID) | A(UID) | A(CREATED_AT) | A(SET) | A(WANT))
 #define ARGS_UPDATE (ARGS_ONE | A(IF_REVISION) | A(SET) | A(WANT))
 #define ARGS_DELETE (ARGS_ONE | A(IF_REVISION))
-#define ARGS_LIST   (A(LIMIT) | A(AFTER))
+#define ARGS_LIST   (A(LIMIT) | A(AFTER) | A(OFFSET))
 /* What customer.update has more than other updates, and each item of update_many. */
 #define ARGS_CUSTOMER_UPDATE                                                               \
 	(ARGS_UPDATE | A(ADD_TAGS) | A(REMOVE_TAGS) | A(IGNORE_UNKNOWN_TAGS) | A(ANONYMIZE))
@@ -99,7 +100,7 @@
 	X(TOKEN_LIST,      "token.list",      READ,  OPERATE,    TOKEN, ARGS_LIST | A(STORE), 0) \
 	X(TOKEN_UPDATE,    "token.update",    WRITE, OPERATE,    TOKEN, ARGS_UPDATE, 0)      \
 	X(TOKEN_DELETE,    "token.delete",    WRITE, OPERATE,    TOKEN, ARGS_DELETE, FREES)  \
-	X(CHANGE_READ,     "change.read",     READ,  CHANGES_READ, STORE, ARGS_LIST | A(KIND) | A(ID), 0) \
+	X(CHANGE_READ,     "change.read",     READ,  CHANGES_READ, STORE, A(LIMIT) | A(AFTER) | A(KIND) | A(ID), 0) \
 	X(CHANGE_SUBSCRIBE, "change.subscribe", CONTROL, CHANGES_READ, STORE, A(AFTER) | A(CREDIT) | A(KIND) | A(ID), 0) \
 	X(CHANGE_CREDIT,   "change.credit",   CONTROL, CHANGES_READ, STORE, A(SUBSCRIPTION) | A(CREDIT), 0) \
 	X(CHANGE_UNSUBSCRIBE, "change.unsubscribe", CONTROL, CHANGES_READ, STORE, A(SUBSCRIPTION), 0)

@@ -221,6 +221,9 @@ struct listing {
 	size_t             begin; /* of the answer in the result */
 	uint64_t           last;  /* the last id in it */
 	uint32_t           count, limit;
+	uint32_t           skip;    /* records to leave out yet */
+	uint32_t           matches; /* all that were seen */
+	bool               counts;  /* go on to count what no longer fits */
 };
 
 static bool
@@ -228,6 +231,23 @@ is_full(const struct listing *list)
 {
 	return list->count == list->limit || list->call->result->len - list->begin >=
 						 RESULT_BYTES_MAX - RECORD_BYTES_MAX;
+}
+
+/*
+ * Whether the next record belongs into the answer.  *MORE: it does not fit any more.
+ * *OVER: nor is it needed to count further.
+ */
+static bool
+takes_next(struct listing *list, bool *more, bool *over)
+{
+	list->matches++;
+	if (list->skip > 0) {
+		list->skip--;
+		return false;
+	}
+	*more = *more || is_full(list);
+	*over = *more && (!list->counts || list->matches > LIST_OFFSET_MAX);
+	return !*more;
 }
 
 static enum status
@@ -247,16 +267,16 @@ list_all(struct listing *list, uint64_t after, bool *more)
 	struct slice   key, value;
 	enum status    status = STATUS_OK;
 	uint64_t       id = 0;
+	bool           over = false;
 
 	key_init(&prefix, kind_store(list->kind, list->call));
 	from = prefix;
 	key_u64(&from, after + 1);
 	kv_scan_begin(&scan, list->txn, list->kind->records, key_slice(&prefix),
 	    key_slice(&from));
-	while (status == STATUS_OK && kv_scan_next(&scan, &key, &value)) {
-		*more = is_full(list);
-		if (*more)
-			break;
+	while (status == STATUS_OK && !over && kv_scan_next(&scan, &key, &value)) {
+		if (!takes_next(list, more, &over))
+			continue;
 		key_take_last_u64(&key, &id);
 		status = add_item(list, id, value);
 	}
@@ -273,13 +293,13 @@ list_some(struct listing *list, const struct lookup *lookup, uint64_t after, boo
 	struct slice   key, value;
 	enum status    status = STATUS_OK;
 	uint64_t       id = 0;
+	bool           over = false;
 
 	if (!scan_lookup(list->call, list->txn, lookup, after, &scan, &prefix, &from))
 		return STATUS_OK;
-	while (status == STATUS_OK && kv_scan_next(&scan, &key, &value)) {
-		*more = is_full(list);
-		if (*more)
-			break;
+	while (status == STATUS_OK && !over && kv_scan_next(&scan, &key, &value)) {
+		if (!takes_next(list, more, &over))
+			continue;
 		key_take_last_u64(&key, &id);
 		status = get_record(list->call, list->kind, list->txn, id, &value);
 		if (status == STATUS_NOT_FOUND)
@@ -310,6 +330,8 @@ query_list(struct call *call, struct kv_txn *txn)
 
 	if (args_have(&call->args, ARG_LIMIT))
 		list.limit = (uint32_t)args_integer(&call->args, ARG_LIMIT);
+	list.skip = (uint32_t)args_integer(&call->args, ARG_OFFSET);
+	list.counts = lookup != NULL && args_have(&call->args, ARG_OFFSET);
 	pack_map(call->result, 3);
 	pack_literal(call->result, "items");
 	place = pack_array_open(call->result);
@@ -325,6 +347,8 @@ query_list(struct call *call, struct kv_txn *txn)
 	kind_count_get(txn, list.kind, kind_store(list.kind, call), &counter);
 	if (lookup == NULL)
 		pack_integer(call->result, (int64_t)counter.count);
+	else if (list.counts && list.matches <= LIST_OFFSET_MAX)
+		pack_integer(call->result, list.matches);
 	else
 		pack_nil(call->result);
 	return status != STATUS_OK ? status : txn->status;

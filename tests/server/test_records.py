@@ -178,6 +178,26 @@ def test_only_the_scope_import_gives_ids(shop, noun):
         refused(clerk, noun + ".create", {**given, "set": fields(noun)}, "FORBIDDEN")
 
 
+def test_pages_by_number_leave_out_an_offset(shop):
+    group = must_create(shop.c, "group", name="g")["id"]
+    made = [must_create(shop.c, group=group)["id"] for _ in range(5)]
+
+    def page(**args):
+        answer = shop.c.call("customer.list", args)
+        return [r["id"] for r in answer["items"]], answer["next"], answer["total"]
+
+    assert page(offset=1, limit=2) == (made[1:3], made[2], 5)
+    assert page(offset=3, limit=2) == (made[3:], None, 5)
+    assert page(offset=5) == ([], None, 5)
+    assert page(offset=1, after=made[0], limit=1) == (made[2:3], made[2], 5)
+    must_create(shop.c)
+    assert page(offset=0, group=group, limit=2) == (made[:2], made[1], 5)
+    assert page(offset=4, group=group, limit=2) == (made[4:], None, 5)
+    assert page(offset=9, group=group) == ([], None, 5)
+    assert page(group=group, limit=2) == (made[:2], made[1], None)
+    refused(shop.c, "customer.list", {"offset": 100001}, "INVALID", {"offset": "TOO_LARGE"})
+
+
 def test_a_list_is_bounded(c):
     for limit, code in ((0, "TOO_SMALL"), (1001, "TOO_LARGE"), ("5", "WRONG_TYPE")):
         refused(c, "customer.list", {"limit": limit}, "INVALID", {"limit": code})
