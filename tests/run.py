@@ -9,7 +9,9 @@ What the tests find in their environment:
     CUSTOMERD, CUSTOMERCTL   the programs of the build under test
     CUSTOMERD_REST           the HTTP shim
     HTTP_ECHO                an application of its HTTP server, for rest/http/
-    CUSTOMERD_FAULT          a server that answers before it commits, for durability/
+    CUSTOMERD_FAULT, CUSTOMERD_NOSYNC
+                             servers that lie, for durability/: one answers before it
+                             commits, the other does not sync
     VARIANT                  the build: release, asan or tsan
     LENGTH                   quick, normal or long: how much a durability test does
 """
@@ -31,6 +33,7 @@ PYTHON = "/usr/bin/python3"   # the one that Debian's python3-* packages are for
 CORES = len(os.sched_getaffinity(0))
 
 VARIANTS = ("release", "asan", "tsan")
+LIARS = ("fault", "nosync")   # builds of the server only, for durability/ to find out
 PYTEST_FOLDERS = ("server", "ctl", "protocol", "rest", "durability")
 
 # No run takes longer, whatever hangs.
@@ -72,6 +75,7 @@ def environment(variant, length):
         CUSTOMERD_REST=os.path.join(build, "tools", "rest", "customerd-rest"),
         HTTP_ECHO=os.path.join(build, "tests", "rest", "http", "echo"),
         CUSTOMERD_FAULT=os.path.join(ROOT, "build", "fault", "server", "customerd"),
+        CUSTOMERD_NOSYNC=os.path.join(ROOT, "build", "nosync", "server", "customerd"),
         PYTHONDONTWRITEBYTECODE="1",
         ASAN_OPTIONS="log_path=%s:detect_leaks=1" % reports,
         UBSAN_OPTIONS="log_path=%s:print_stacktrace=1" % reports,
@@ -220,7 +224,7 @@ def pytest(variant, where, logs, env):
         os.unlink(path)
     tally = with_junit(
         [PYTHON, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", "--junitxml=" + path,
-         os.path.join("tests", where)], path, log_path, variant, env)
+         os.path.join("tests", where)], path, log_path, variant, env, LONG_S_MAX)
     if tally.failed:
         show_log(log_path)
     return tally
@@ -281,6 +285,12 @@ def clear_logs(variant):
     return logs
 
 
+def build_liars(total):
+    for variant in LIARS:
+        count(total, variant, "build", build, variant, ["build/%s/server" % variant],
+              clear_logs(variant))
+
+
 def run_variant(total, variant, folders, length):
     logs = clear_logs(variant)
     env = environment(variant, length)
@@ -304,7 +314,9 @@ def run_long(total, name):
     where = "durability/%s.py" % test.removesuffix(".py")
     if not os.path.exists(os.path.join(ROOT, "tests", where)):
         total.failed.append((name, "there is no tests/" + where))
-    elif count(total, "release", "build", build, "release", ["build/release/server"], logs):
+    elif count(total, "release", "build", build, "release",
+               ["build/release/server", "build/release/tests"], logs):
+        build_liars(total)
         count(total, "release", name, pytest, "release", where, logs,
               environment("release", "long"))
 
@@ -334,8 +346,7 @@ def main():
             # Killing a slow server shows nothing that killing a fast one does not.
             folders = [folder for folder in folders if folder != "durability"]
         else:
-            count(total, "fault", "build", build, "fault", ["build/fault/server"],
-                  clear_logs("fault"))
+            build_liars(total)
         run_variant(total, variant, folders, length)
 
     for name, why in total.skipped:
