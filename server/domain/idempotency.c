@@ -160,31 +160,6 @@ pack_noted(struct call *call)
 	return arena_copy(call->arena, buf_slice(call->scratch));
 }
 
-/* The result as it is kept: a new token's secret is never stored in clear. */
-static struct slice
-kept_result(struct call *call)
-{
-	struct reader reader;
-	uint32_t      count;
-
-	if (call->method->number != METHOD_TOKEN_CREATE)
-		return buf_slice(call->result);
-	reader_init(&reader, buf_slice(call->result));
-	count = reader_map(&reader);
-	buf_clear(call->scratch, call->scratch->bytes_max);
-	pack_map(call->scratch, count - 1);
-	for (; count > 0; count--) {
-		struct slice key = reader_text(&reader);
-		struct slice value = reader_value(&reader);
-
-		if (slice_equal(key, SLICE("token")))
-			continue;
-		pack_text(call->scratch, key);
-		pack_raw(call->scratch, value);
-	}
-	return arena_copy(call->arena, buf_slice(call->scratch));
-}
-
 void
 idempotency_keep(struct call *call, struct kv_txn *txn)
 {
@@ -192,7 +167,7 @@ idempotency_keep(struct call *call, struct kv_txn *txn)
 	struct answer answer = {
 		.due_ms = call->now_ms + IDEMPOTENCY_KEEP_MS,
 		.fingerprint = slice_of(mine, sizeof(mine)),
-		.result = kept_result(call),
+		.result = buf_slice(call->result),
 		.customers = pack_noted(call),
 	};
 	struct key rest, key;

@@ -377,6 +377,12 @@ def test_a_given_secret_is_taken_over(shop):
     assert refusal.errors == {"token": "TAKEN"}
 
 
+def test_the_answer_with_a_secret_is_not_kept_for_an_idempotency_key(shop):
+    refused(shop.operator, "token.create", {"set": {
+        "name": "t", "store": shop.store, "scopes": ["customers.read"]}}, "INVALID",
+        {"meta.idempotency_key": "FORBIDDEN"}, idempotency_key="k")
+
+
 def test_a_token_needs_its_store_and_customer(shop):
     base = {"name": "t", "store": shop.store, "scopes": ["customers.read"]}
     for change, errors in (({"store": 2**32 - 1}, {"set.store": "MISSING"}),
