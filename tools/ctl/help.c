@@ -7,7 +7,7 @@
 
 static const char *const usual[] = {
 	"--unix /run/s store create name='My shop' mode=live",
-	"--unix /run/s token create name=x --store 1 --scopes all --expires 30d",
+	"--unix /run/s token create name=x --store 1 --scopes all",
 	"customer create email=ada@example.com first_name=Ada",
 	"customer update ada@example.com phone=5550101 --if-revision 1",
 	"customer list --tag vip",

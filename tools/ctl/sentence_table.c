@@ -101,6 +101,17 @@ const struct sentence sentences[] = {
 	  "change read --after 1000 --limit 20\n"
 	  "change read --kind customer --id 123 --json" },
 
+	{ "import FILE", ctl_run_import, METHOD_CUSTOMER_CREATE, O(FORMAT) | O(UPDATE) | O(KEEP_IDS) | O(DRY_RUN) | O(FAILED) | O(RESUME),
+	  "create customers from NDJSON or CSV",
+	  "import customers.csv --dry-run\n"
+	  "import customers.ndjson --failed rejects.ndjson\n"
+	  "import customers.ndjson --resume\n"
+	  "import corrections.csv --update" },
+	{ "export FILE", ctl_run_export, METHOD_CUSTOMER_LIST, O(FORMAT) | O(GROUP) | O(TAG) | O(REFERENCE) | O(COLUMNS) | O(RESUME),
+	  "write all customers as NDJSON or CSV",
+	  "export customers.ndjson\n"
+	  "export - --format csv --tag vip --columns id,email" },
+
 	{ "status", ctl_run_status, METHOD_SERVER_STATUS, 0,
 	  "how the server is doing", "status" },
 	{ "ping", ctl_run_ping, METHOD_PING, 0,
