@@ -82,12 +82,47 @@ static const struct mapping customer_fields[] = {
 	{ NULL }
 };
 
+static void
+encode_constant(struct out *out, const struct encoding *in, const struct mapping *row,
+    struct slice value)
+{
+	(void)in;
+	(void)value;
+	out_raw(out, row->absent);
+}
+
+/* What a group has there and not here, always the same. */
+static const struct codec as_constant = { .encode = encode_constant };
+
+static const struct mapping group_fields[] = {
+	{ "id",   GROUP_ID,   &as_integer, READ, "0" },
+	{ "name", GROUP_NAME, &as_text, MAP_REQUIRED | MAP_NOT_NULL, "\"\"" },
+	{ "is_default",         FIELD_NONE, &as_constant, READ, "false" },
+	{ "category_access",    FIELD_NONE, &as_constant, READ, "{\"type\":\"all\"}" },
+	{ "discount_rules",     FIELD_NONE, &as_constant, READ, "[]" },
+	{ "is_group_for_guests", FIELD_NONE, &as_constant, READ, "false" },
+	{ NULL }
+};
+
+const struct resource bigcommerce_groups = {
+	RECORD_GROUP, "customer_groups", group_fields, .noun = "customer group"
+};
+
 const struct resource bigcommerce_customers = {
 	RECORD_CUSTOMER, "customers", customer_fields, .noun = "customer"
 };
 
 static const struct route routes[] = {
-	{ HTTP_METHOD_PUT, "/stores/:store/v3/customers", bigcommerce_update, &bigcommerce_customers },
+	{ HTTP_METHOD_GET,    "/stores/:store/v3/customers", bigcommerce_list,   &bigcommerce_customers },
+	{ HTTP_METHOD_POST,   "/stores/:store/v3/customers", bigcommerce_create, &bigcommerce_customers },
+	{ HTTP_METHOD_PUT,    "/stores/:store/v3/customers", bigcommerce_update, &bigcommerce_customers },
+	{ HTTP_METHOD_DELETE, "/stores/:store/v3/customers", bigcommerce_delete, &bigcommerce_customers },
+	{ HTTP_METHOD_POST,   "/stores/:store/v3/customers/validate-credentials", bigcommerce_login, &bigcommerce_customers },
+	{ HTTP_METHOD_GET,    "/stores/:store/v2/customer_groups", bigcommerce_group_list, &bigcommerce_groups },
+	{ HTTP_METHOD_POST,   "/stores/:store/v2/customer_groups", serve_create, &bigcommerce_groups },
+	{ HTTP_METHOD_GET,    "/stores/:store/v2/customer_groups/:id", serve_get,    &bigcommerce_groups },
+	{ HTTP_METHOD_PUT,    "/stores/:store/v2/customer_groups/:id", serve_update, &bigcommerce_groups },
+	{ HTTP_METHOD_DELETE, "/stores/:store/v2/customer_groups/:id", serve_delete, &bigcommerce_groups },
 	{ .path = NULL }
 };
 

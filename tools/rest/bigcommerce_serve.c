@@ -34,18 +34,28 @@ bigcommerce_unwrap(struct work *work, const json_t *body)
 /* ---- customers ---- */
 
 void
-bigcommerce_write_one(struct out *out, struct work *work, struct slice record)
+bigcommerce_write_customer(struct out *out, struct work *work, struct slice record,
+    const struct slice *with, unsigned with_count)
 {
-	const struct slice with[] = { SLICE("store_credit_amounts") };
-	struct parts       parts;
-	struct encoding    in = {
-		   .work = work, .parts = &parts, .with = with, .with_count = 1
-	};
+	struct parts    parts;
+	struct encoding in = { .work = work,
+		.parts = &parts,
+		.with = with,
+		.with_count = with_count };
 
 	parts_split(&parts, &record_shapes[work->route->resource->kind], record);
 	out_open(out, '{');
 	encode_fields(out, &in, work->route->resource->fields);
 	out_close(out, '}');
+}
+
+/* Changes answer with the store credit. */
+void
+bigcommerce_write_one(struct out *out, struct work *work, struct slice record)
+{
+	const struct slice with[] = { SLICE("store_credit_amounts") };
+
+	bigcommerce_write_customer(out, work, record, with, 1);
 }
 
 /* The id in ITEM; false: noted what is wrong with it, at PATH. */
@@ -204,6 +214,161 @@ bigcommerce_update(struct work *work)
 		answer_results(work, answer);
 }
 
+/* ---- creating ---- */
+
+/* The arguments of customer.create for ITEM, and what is wrong with it. */
+static struct slice
+pack_create(struct work *work, const json_t *item, size_t number)
+{
+	struct decoding in;
+	struct buf      buf;
+	char            path[32];
+
+	snprintf(path, sizeof(path), "%zu.", number);
+	decode_begin(&in, work, true, path);
+	decode_fields(&in, bigcommerce_customers.fields, item);
+	buf_init(&buf, FRAME_BYTES_MAX);
+	pack_map(&buf, 2);
+	decode_pack(&in, &buf);
+	pack_literal(&buf, "want");
+	pack_literal(&buf, "record");
+	decode_end(&in);
+	return work_keep(work, &buf);
+}
+
+/* Two items of one call must not want the same email. */
+static void
+note_repeats(struct work *work)
+{
+	size_t count = json_array_size(work->body);
+
+	for (size_t i = 0; i < count; i++) {
+		const json_t *email =
+		    json_object_get(json_array_get(work->body, i), "email");
+
+		for (size_t k = 0; k < i && json_is_string(email); k++) {
+			const json_t *other =
+			    json_object_get(json_array_get(work->body, k), "email");
+			struct field_fault *noted;
+
+			if (!json_is_string(other) ||
+			    !http_word_equal(json_slice(email), json_slice(other)))
+				continue;
+			noted = work_fault(work, FAULT_TAKEN, NULL, "email");
+			if (noted != NULL)
+				noted->value = email;
+		}
+	}
+}
+
+/* Make all calls, or only try them.  False: not all are answered yet, or refused. */
+static bool
+create_all(struct work *work, const struct slice *args, size_t count, bool probes,
+    const struct answer **answers)
+{
+	bool is_complete = true;
+
+	for (size_t i = 0; i < count; i++) {
+		work->probes = probes;
+		answers[i] = work_call(work, METHOD_CUSTOMER_CREATE, args[i]);
+		work->probes = false;
+		is_complete = is_complete && answers[i] != NULL;
+	}
+	for (size_t i = 0; i < count && is_complete; i++) {
+		if (answers[i]->status == STATUS_INVALID) {
+			work->object = json_array_get(work->body, i);
+			work_note_violations(work, answers[i]);
+		} else if (answers[i]->status != STATUS_OK) {
+			work_refuse_answer(work, answers[i]);
+			return false;
+		}
+	}
+	if (!is_complete || work->fault_count == 0)
+		return is_complete;
+	work_refuse_faults(work);
+	return false;
+}
+
+/* All are tried before the first is made, since there is no call for many. */
+void
+bigcommerce_create(struct work *work)
+{
+	struct slice         args[BIGCOMMERCE_ITEMS_MAX];
+	const struct answer *answers[BIGCOMMERCE_ITEMS_MAX];
+	struct out           json;
+	size_t               count;
+
+	if (!check_list(work))
+		return;
+	count = json_array_size(work->body);
+	for (size_t i = 0; i < count; i++)
+		args[i] = pack_create(work, json_array_get(work->body, i), i);
+	note_repeats(work);
+	if (!create_all(work, args, count, true, answers) ||
+	    (!work->dry_run && !create_all(work, args, count, false, answers)))
+		return;
+	json = work_json(work);
+	out_open(&json, '{');
+	out_key(&json, "data");
+	out_open(&json, '[');
+	for (size_t i = 0; i < count; i++)
+		bigcommerce_write_one(&json, work, answers[i]->result);
+	out_close(&json, ']');
+	out_key(&json, "meta");
+	out_raw(&json, "{}");
+	out_close(&json, '}');
+	work_respond(work, 200, &json);
+}
+
+/* {email, password} -> {customer_id, is_valid} */
+void
+bigcommerce_login(struct work *work)
+{
+	const char            *email, *password;
+	struct buf             buf;
+	const struct answer   *answer;
+	struct customerd_slice result;
+	int64_t                id = 0;
+	struct out             json;
+
+	email = json_string_value(json_object_get(work->body, "email"));
+	password = json_string_value(json_object_get(work->body, "password"));
+	if (email == NULL)
+		work_fault(work, FAULT_REQUIRED, NULL, "email");
+	if (password == NULL)
+		work_fault(work, FAULT_REQUIRED, NULL, "password");
+	if (work->fault_count > 0) {
+		work_refuse_text(work, &bad_body, slice_of(NULL, 0), true);
+		return;
+	}
+	buf_init(&buf, FRAME_BYTES_MAX);
+	pack_map(&buf, 2);
+	pack_literal(&buf, "email");
+	pack_text(&buf, slice_text(email));
+	pack_literal(&buf, "password");
+	pack_text(&buf, slice_text(password));
+	answer =
+	    work_call(work, METHOD_CUSTOMER_VERIFY_PASSWORD, work_keep(work, &buf));
+	if (answer == NULL)
+		return;
+	if (answer->status != STATUS_OK && answer->status != STATUS_INVALID) {
+		work_refuse_answer(work, answer);
+		return;
+	}
+	result = (struct customerd_slice){ answer->result.data, answer->result.len };
+	json = work_json(work);
+	out_open(&json, '{');
+	out_key(&json, "customer_id");
+	if (customerd_get_integer(result, "id", &id))
+		out_int(&json, id);
+	else
+		out_nil(&json);
+	out_key(&json, "is_valid");
+	out_bool(&json, id > 0);
+	out_close(&json, '}');
+	work_respond(work, 200, &json);
+}
+
 /* ---- errors ---- */
 
 /* The path of FAULT, or what stands for it: a taken email is the whole call's. */
@@ -237,12 +402,39 @@ verb_of(const struct work *work)
 	}
 }
 
+/* Version 2 answers a list of messages. */
+static void
+write_v2_error(struct out *out, struct work *work, const struct complaint *complaint)
+{
+	const struct field_fault *fault = complaint->faults;
+	struct fault_text         text;
+
+	out_open(out, '[');
+	out_open(out, '{');
+	out_key(out, "status");
+	out_int(out, complaint->http);
+	out_key(out, "message");
+	if (complaint->fault_count > 0) {
+		text = fault_text_of(work, fault);
+		out_format(out, "The field '%s' is invalid: %s", fault->path,
+		    fault_words(work, fault, &text));
+	} else {
+		out_string(out, fill_in(work, complaint->title, complaint->subject));
+	}
+	out_close(out, '}');
+	out_close(out, ']');
+}
+
 void
 bigcommerce_write_error(
     struct out *out, struct work *work, const struct complaint *complaint)
 {
 	struct slice subject = complaint->subject;
 
+	if (work->route != NULL && work->route->resource->kind == RECORD_GROUP) {
+		write_v2_error(out, work, complaint);
+		return;
+	}
 	if (complaint->reason == REASON_INVALID)
 		subject = slice_text(verb_of(work));
 	out_open(out, '{');

@@ -239,10 +239,10 @@ trim(struct slice text)
 static bool
 decode_coerced(struct decoding *in, const struct mapping *row, const json_t *value)
 {
-	char        digits[32];
+	char       digits[32];
 	struct out json;
-	struct buf  buf;
-	bool        is_good;
+	struct buf buf;
+	bool       is_good;
 
 	if (json_is_string(value))
 		return put_text(in, row, value, trim(json_slice(value)));

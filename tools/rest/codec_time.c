@@ -23,8 +23,7 @@ take_ms(struct slice value)
 
 /* Write MS by PATTERN, for strftime; "%3" in it stands for the milliseconds. */
 static void
-write_time(
-    struct out *out, int64_t ms, const char *date, const char *rest, bool has_ms)
+write_time(struct out *out, int64_t ms, const char *date, const char *rest, bool has_ms)
 {
 	time_t    seconds = (time_t)(ms / 1000);
 	struct tm tm;

@@ -280,8 +280,7 @@ write_page_link(struct out *out, struct work *work, const struct page *page,
 
 /* meta and links of a list of TOTAL records. */
 static void
-write_paging(
-    struct out *out, struct work *work, const struct page *page, int64_t total)
+write_paging(struct out *out, struct work *work, const struct page *page, int64_t total)
 {
 	int64_t last = total > 0 ? (total + page->size - 1) / page->size : 1;
 
@@ -487,7 +486,7 @@ commercelayer_linkage(struct work *work)
 	const struct answer *answer = owner(work);
 	struct slice         name = work->parameters[PARAMETER_NAME];
 	struct slice         id = work->parameters[PARAMETER_ID];
-	struct out          json = work_json(work);
+	struct out           json = work_json(work);
 	struct parts         parts;
 	const char          *self;
 

@@ -7,8 +7,7 @@
 
 #include "proto/limits.h"
 #include "proto/pack.h"
-#include "tools/rest/engine.h"
-#include "tools/rest/serve.h"
+#include "tools/rest/django.h"
 
 /* What the documentation page prints in place of an address, which it hides. */
 #define PLACEHOLDER SLICE("[email protected]")
@@ -86,6 +85,37 @@ encode_number_text(struct out *out, const struct encoding *in,
 		out_text(out, text);
 }
 
+/* The faults of a new password come together. */
+static bool
+decode_password(struct decoding *in, const struct mapping *row, const json_t *value)
+{
+	const char *text = json_string_value(value);
+	bool        is_good;
+
+	if (text != NULL && text[0] != '\0' &&
+	    text[strspn(text, "0123456789")] == '\0') {
+		is_good = json_string_length(value) >= DJANGO_PASSWORD_MIN;
+		if (!is_good)
+			decode_refuse(in, FAULT_TOO_SHORT, row, value);
+		return decode_refuse(in, FAULT_BAD_FORMAT, row, value);
+	}
+	return as_text.decode(in, row, value);
+}
+
+/* The repeat of the password is only compared. */
+static void
+decode_repeat(struct decoding *in, const struct mapping *row, const json_t *value)
+{
+	const json_t *password = json_object_get(in->object, "password");
+
+	if (!json_is_string(value))
+		decode_refuse(in, FAULT_WRONG_TYPE, row, value);
+	else if (password != NULL && !json_equal(password, value))
+		decode_refuse(in, FAULT_CONFLICT, row, value);
+}
+
+static const struct codec as_password = { .decode = decode_password };
+static const struct codec as_repeat = { .decode_pairs = decode_repeat };
 static const struct codec as_email = { .decode_pairs = decode_email,
 	.encode = encode_email };
 static const struct codec as_number_text = { .decode = decode_number_text,
@@ -114,14 +144,36 @@ static const struct mapping customer_fields[] = {
 	{ NULL }
 };
 
+static const struct mapping account_fields[] = {
+	{ "email",         CUSTOMER_EMAIL,         &as_email,    MAP_REQUIRED | MAP_NOT_NULL | MAP_NOT_BLANK, "\"\"", 0, 254 },
+	{ "first_name",    CUSTOMER_FIRST_NAME,    &as_coerced,  MAP_REQUIRED | MAP_NOT_NULL, "\"\"", 0, 150 },
+	{ "last_name",     CUSTOMER_LAST_NAME,     &as_coerced,  MAP_REQUIRED | MAP_NOT_NULL, "\"\"", 0, 150 },
+	{ "password",      CUSTOMER_PASSWORD,      &as_password, MAP_REQUIRED | MAP_NOT_NULL | MAP_NOT_BLANK | MAP_WRITE_ONLY, NULL, DJANGO_PASSWORD_MIN, 128 },
+	{ "password2",     FIELD_NONE,             &as_repeat,   MAP_REQUIRED | MAP_NOT_NULL | MAP_WRITE_ONLY },
+	{ "date_of_birth", CUSTOMER_DATE_OF_BIRTH, &as_text,     0, "null" },
+	{ NULL }
+};
+
+static const struct resource accounts = { RECORD_CUSTOMER, "customers", account_fields, .noun = "Customer" };
+
+/* Only to say what is missing in a login. */
+static const struct mapping login_fields[] = {
+	{ "email", FIELD_NONE }, { "password", FIELD_NONE }, { "refresh", FIELD_NONE }, { NULL }
+};
+static const struct resource logins = { RECORD_CUSTOMER, "token", login_fields };
+
 static const struct resource customers = { RECORD_CUSTOMER, "customers", customer_fields, .noun = "Customer" };
 
-static void serve_read(struct work *work);
-
 static const struct route routes[] = {
-	{ HTTP_METHOD_GET,    "/api/v1/customers/:id", serve_read,   &customers },
+	{ HTTP_METHOD_GET,    "/api/v1/customers/:id", serve_get,    &customers },
 	{ HTTP_METHOD_PUT,    "/api/v1/customers/:id", serve_update, &customers },
 	{ HTTP_METHOD_DELETE, "/api/v1/customers/:id", serve_delete, &customers },
+	{ HTTP_METHOD_POST,    "/api/v1/customers",  django_create,  &accounts, 201, true },
+	{ HTTP_METHOD_OPTIONS, "/api/v1/customers",  django_options, &accounts, 200, true },
+	{ HTTP_METHOD_POST,    "/auth/token",         django_login,   &logins, 200, true },
+	{ HTTP_METHOD_OPTIONS, "/auth/token",         django_options, &logins, 200, true },
+	{ HTTP_METHOD_POST,    "/auth/token/refresh", django_refresh, &logins, 200, true },
+	{ HTTP_METHOD_OPTIONS, "/auth/token/refresh", django_options, &logins, 200, true },
 	{ .path = NULL }
 };
 
@@ -158,6 +210,9 @@ static const struct fault_text faults[] = {
 	{ FAULT_TOO_SHORT,  "date_of_birth", NULL, DATE_FORMAT },
 	{ FAULT_TOO_LONG,   "date_of_birth", NULL, DATE_FORMAT },
 	{ FAULT_BAD_TEXT,   "date_of_birth", NULL, DATE_FORMAT },
+	{ FAULT_TOO_SHORT,  "password",      NULL, "This password is too short. It must contain at least {} characters." },
+	{ FAULT_BAD_FORMAT, "password",      NULL, "This password is entirely numeric." },
+	{ FAULT_CONFLICT,   "password2",     NULL, "Password fields didn't match." },
 	{ FAULT_TOO_SHORT,  "country",       NULL, "Country name should be in full" },
 	{ FAULT_TOO_LARGE,  NULL, NULL, "Ensure this value is less than or equal to {}." },
 	{ FAULT_TOO_SMALL,  NULL, NULL, "Ensure this value is greater than or equal to {}." },
@@ -256,66 +311,75 @@ write_one(struct out *out, struct work *work, struct slice record)
 	write_customer(out, work, record, work->route->method != HTTP_METHOD_PUT);
 }
 
-static void
-serve_read(struct work *work)
-{
-	serve_get(work);
-}
-
 /* ---- errors ---- */
 
-/* The words for FAULT, and what stands around them. */
+/* An object in place of which something else came. */
 static void
-write_fault(struct out *out, struct work *work, const struct field_fault *fault)
+write_not_object(struct out *out, struct work *work, const struct field_fault *fault)
 {
 	struct fault_text text = fault_text_of(work, fault);
-	const char       *words;
 
-	if (fault->fault == FAULT_NOT_OBJECT && fault->value != NULL) {
-		out_open(out, '{');
-		out_key(out, text.code);
-		words = fill_in(work, text.text, slice_text(python_type(fault->value)));
-	} else {
-		words = fault_words(work, fault, &text);
-	}
+	out_open(out, '{');
+	out_key(out, text.code);
 	out_open(out, '[');
-	out_string(out, words);
+	out_string(
+	    out, fill_in(work, text.text, slice_text(python_type(fault->value))));
 	out_close(out, ']');
-	if (fault->fault == FAULT_NOT_OBJECT && fault->value != NULL)
-		out_close(out, '}');
+	out_close(out, '}');
 }
 
-/* Each field once, in the order of the table; ROWS' own begin with PREFIX. */
+/* All that is wrong with the field at PATH, in one list. */
+static void
+write_field(struct out *out, struct work *work, const struct complaint *complaint,
+    const char *path)
+{
+	out_open(out, '[');
+	for (unsigned i = 0; i < complaint->fault_count; i++) {
+		const struct field_fault *fault = &complaint->faults[i];
+		struct fault_text         text = fault_text_of(work, fault);
+
+		if (strcmp(fault->path, path) == 0)
+			out_string(out, fault_words(work, fault, &text));
+	}
+	out_close(out, ']');
+}
+
+/* The first fault at PATH, or below it, or NULL. */
+static const struct field_fault *
+find_fault(const struct complaint *complaint, const char *path)
+{
+	size_t len = strlen(path);
+
+	for (unsigned i = 0; i < complaint->fault_count; i++) {
+		const char *other = complaint->faults[i].path;
+
+		if (strncmp(other, path, len) == 0 &&
+		    (other[len] == '\0' || other[len] == '.'))
+			return &complaint->faults[i];
+	}
+	return NULL;
+}
+
+/* Each field once, in the order of the table; the paths of ROWS begin with PREFIX. */
 static void
 write_faults(struct out *out, struct work *work, const struct complaint *complaint,
     const struct mapping *rows, const char *prefix)
 {
-	char path[2 * FAULT_PATH_BYTES];
-
 	out_open(out, '{');
 	for (const struct mapping *row = rows; row->name != NULL; row++) {
-		size_t len =
-		    (size_t)snprintf(path, sizeof(path), "%s%s", prefix, row->name);
+		const char *path = work_text(work, "%s%s", prefix, row->name);
+		const struct field_fault *fault = find_fault(complaint, path);
 
-		for (unsigned i = 0; i < complaint->fault_count; i++) {
-			const struct field_fault *fault = &complaint->faults[i];
-
-			if (strncmp(fault->path, path, len) != 0)
-				continue;
-			if (fault->path[len] == '\0') {
-				out_key(out, row->name);
-				write_fault(out, work, fault);
-				break;
-			}
-			if (fault->path[len] == '.' && row->nested != NULL) {
-				out_key(out, row->name);
-				path[len] = '.';
-				path[len + 1] = '\0';
-				write_faults(
-				    out, work, complaint, row->nested->fields, path);
-				break;
-			}
-		}
+		if (fault == NULL)
+			continue;
+		out_key(out, row->name);
+		if (strcmp(fault->path, path) != 0 && row->nested != NULL)
+			write_faults(out, work, complaint, row->nested->fields,
+			    work_text(work, "%s.", path));
+		else if (fault->fault == FAULT_NOT_OBJECT && fault->value != NULL)
+			write_not_object(out, work, fault);
+		else
+			write_field(out, work, complaint, path);
 	}
 	out_close(out, '}');
 }

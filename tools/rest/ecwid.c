@@ -133,8 +133,8 @@ encode_group(struct out *out, const struct encoding *in, const struct mapping *r
 }
 
 static void
-encode_group_name(struct out *out, const struct encoding *in,
-    const struct mapping *row, struct slice value)
+encode_group_name(struct out *out, const struct encoding *in, const struct mapping *row,
+    struct slice value)
 {
 	int64_t              id = parts_integer(in->parts, CUSTOMER_GROUP);
 	const struct answer *answer;
@@ -242,9 +242,27 @@ const struct resource ecwid_customers = {
 	RECORD_CUSTOMER, "customers", customer_fields, .noun = "Customer"
 };
 
+static const struct mapping group_fields[] = {
+	{ "id",   GROUP_ID,   &as_integer, READ, "0" },
+	{ "name", GROUP_NAME, &as_text, MAP_REQUIRED | MAP_NOT_NULL, "\"\"" },
+	{ NULL }
+};
+
+const struct resource ecwid_groups = {
+	RECORD_GROUP, "customer_groups", group_fields, .noun = "Customer group"
+};
+
+#define RECORDS(path, resource, get)                                                       \
+	{ HTTP_METHOD_GET,    "/api/v3/:store/" path,        ecwid_list,   resource },     \
+	{ HTTP_METHOD_POST,   "/api/v3/:store/" path,        serve_create, resource },     \
+	{ HTTP_METHOD_GET,    "/api/v3/:store/" path "/:id", get,          resource },     \
+	{ HTTP_METHOD_PUT,    "/api/v3/:store/" path "/:id", serve_update, resource },     \
+	{ HTTP_METHOD_DELETE, "/api/v3/:store/" path "/:id", serve_delete, resource }
+
 static const struct route routes[] = {
-	{ HTTP_METHOD_GET, "/api/v3/:store/customers/:id", serve_get,    &ecwid_customers },
-	{ HTTP_METHOD_PUT, "/api/v3/:store/customers/:id", serve_update, &ecwid_customers },
+	RECORDS("customers", &ecwid_customers, serve_get),
+	RECORDS("customer_groups", &ecwid_groups, ecwid_group_get),
+	{ HTTP_METHOD_GET, "/api/v3/:store/profile", ecwid_profile, &ecwid_customers },
 	{ .path = NULL }
 };
 
@@ -267,7 +285,7 @@ static const struct reason_text reasons[] = {
 	{ REASON_FORBIDDEN,       403, "INSUFFICIENT_APP_SCOPE", NULL, "The access token has not the scope for this" },
 	{ REASON_NO_ROUTE,        404, "NOT_FOUND", NULL, "There is nothing here" },
 	{ REASON_NO_STORE,        404, "STORE_NOT_FOUND", NULL, "Store #{} not found" },
-	{ REASON_NO_RECORD,       404, "CUSTOMER_NOT_FOUND", NULL, "Customer #{} not found" },
+	{ REASON_NO_RECORD,       404, "NOT_FOUND", NULL, " #{} not found" },
 	{ REASON_METHOD_NOT_ALLOWED, 405, "METHOD_NOT_ALLOWED", NULL, "The method {} is not allowed here" },
 	{ REASON_UNSUPPORTED_MEDIA_TYPE, 415, "UNSUPPORTED_MEDIA_TYPE", NULL, "The content type must be application/json" },
 	{ REASON_INVALID,         400, "WRONG_PARAMETER", NULL, "{}" },
@@ -276,6 +294,7 @@ static const struct reason_text reasons[] = {
 };
 
 static const struct fault_text faults[] = {
+	{ FAULT_TAKEN,       "email", "CONSTRAINT_VIOLATION", "is already in use by another customer", 409 },
 	{ FAULT_REQUIRED,    NULL, NULL, "is absent" },
 	{ FAULT_MISSING,     "customerGroupId", NULL, "names a customer group that does not exist" },
 	{ FAULT_NOT_ENABLED, "lang", "LANGUAGES_NOT_ALLOWED", "is not one of the store's languages" },

@@ -11,7 +11,10 @@
 
 extern const struct resource ecwid_customers, ecwid_groups;
 
-serve_function ecwid_list, ecwid_group_get, ecwid_group_list;
+#define ECWID_ONLY_MAX 64u      /* names in responseFields */
+#define ECWID_PAGE_SIZE_MAX 100 /* and the default */
+
+serve_function ecwid_list, ecwid_group_get, ecwid_profile;
 
 bool          ecwid_owns(const struct work *work, struct slice store);
 const json_t *ecwid_unwrap(struct work *work, const json_t *body);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "proto/limits.h"
+#include "server/base/clock.h"
 #include "tools/rest/route.h"
 #include "tools/rest/work_internal.h"
 
@@ -153,6 +153,7 @@ begin(struct engine *engine, struct http_exchange *exchange,
 		.format = format,
 		.route = match->route != NULL ? match->route : match->any,
 		.any = match->any,
+		.now_ms = clock_wall_ms(),
 	};
 	memcpy(work->parameters, match->parameters, sizeof(work->parameters));
 	exchange->context = work;

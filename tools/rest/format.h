@@ -97,6 +97,7 @@ struct fault_text {
 	enum fault  fault;
 	const char *name; /* in JSON, or NULL for any */
 	const char *code, *text;
+	unsigned    http; /* when it is not the one of INVALID */
 };
 
 #define FAULT_PATH_BYTES 128u

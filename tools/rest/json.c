@@ -56,6 +56,38 @@ token_begin(struct slice text, size_t end)
 	return end;
 }
 
+/*
+ * jansson's words, and those of Python's reader, which many programmers know.  The
+ * text itself is never repeated: nobody knows what is in it.
+ */
+static const char *
+words_for(const char *said)
+{
+	// clang-format off
+	static const struct {
+		const char *begin, *words;
+	} rows[] = {
+		{ "end of file expected",   "Extra data" },
+		{ "string or '}' expected", "Expecting property name enclosed in double quotes" },
+		{ "':' expected",           "Expecting ':' delimiter" },
+		{ "'}' expected",           "Expecting ',' delimiter" },
+		{ "']' expected",           "Expecting ',' delimiter" },
+		{ "duplicate object key",   "Duplicate key" },
+		{ "premature end",          "Unterminated value" },
+		{ "unable to decode",       "Invalid UTF-8" },
+		{ "control character",      "Invalid control character" },
+		{ "\\u0000 is not",         "Invalid NUL character" },
+		{ "invalid Unicode",        "Invalid \\uXXXX escape" },
+		{ "invalid escape",         "Invalid \\escape" },
+	};
+	// clang-format on
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (strncmp(said, rows[i].begin, strlen(rows[i].begin)) == 0)
+			return rows[i].words;
+	return "Expecting value";
+}
+
 json_t *
 json_read(struct slice text, struct json_problem *problem)
 {
@@ -72,7 +104,8 @@ json_read(struct slice text, struct json_problem *problem)
 	value = json_loadb(text.data != NULL ? text.data : "", text.len,
 	    JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 	if (value == NULL) {
-		snprintf(problem->what, sizeof(problem->what), "%s", error.text);
+		snprintf(
+		    problem->what, sizeof(problem->what), "%s", words_for(error.text));
 		offset = error.position > 0 ? (size_t)error.position : 0;
 		locate(problem, text, token_begin(text, offset));
 	}

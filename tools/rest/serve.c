@@ -225,6 +225,21 @@ total_of(const struct answer *answer)
 	return total;
 }
 
+/* Behind the last record there are none; before it, the server does not go so far. */
+static bool
+list_too_far(struct work *work, struct listing *listing)
+{
+	const struct answer *answer = call_list(work, listing, 0, 1);
+
+	if (answer == NULL)
+		return false;
+	listing->total = total_of(answer);
+	if (listing->offset >= listing->total)
+		return true;
+	work_refuse(work, REASON_BAD_PARAMETER, SLICE("page"));
+	return false;
+}
+
 /* The server lists in ascending order, so the last pages come first by counting. */
 bool
 serve_list(struct work *work, struct listing *listing)
@@ -243,6 +258,8 @@ serve_list(struct work *work, struct listing *listing)
 		if (limit <= 0)
 			return true;
 	}
+	if (offset > (int64_t)LIST_OFFSET_MAX)
+		return list_too_far(work, listing);
 	answer = call_list(work, listing, offset, limit);
 	if (answer == NULL)
 		return false;

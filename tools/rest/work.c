@@ -1,6 +1,8 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
 
 #include "proto/limits.h"
 #include "proto/pack.h"
@@ -67,6 +69,7 @@ find_call(struct work *work, enum method_number method, struct slice args)
 {
 	for (unsigned i = 0; i < work->call_count; i++)
 		if (work->calls[i]->method == method &&
+		    work->calls[i]->is_probe == work->probes &&
 		    slice_equal(work->calls[i]->args, args))
 			return work->calls[i];
 	return NULL;
@@ -120,7 +123,8 @@ call(struct work *work, enum method_number method, struct slice args, bool is_op
 		*made = (struct call_made){ .work = work,
 			.method = method,
 			.args = arena_copy(work_arena(work), args),
-			.is_operators = is_operators };
+			.is_operators = is_operators,
+			.is_probe = work->probes };
 		if (work_arena(work)->failed)
 			return NULL;
 		work->calls[work->call_count++] = made;
@@ -253,6 +257,20 @@ fault_words(
 				 : fault->shape->fields[row->field].max;
 	return fill_in(
 	    work, text->text, slice_text(work_text(work, "%lld", (long long)bound)));
+}
+
+const char *
+work_secret(struct work *work)
+{
+	unsigned char bytes[(WORK_SECRET_BYTES - 1) / 2];
+
+	if (work->secret[0] == '\0') {
+		if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+			abort(); /* a guessable secret must never leave */
+		for (size_t i = 0; i < sizeof(bytes); i++)
+			snprintf(work->secret + 2 * i, 3, "%02x", bytes[i]);
+	}
+	return work->secret;
 }
 
 void
@@ -451,6 +469,9 @@ work_refuse_faults(struct work *work)
 {
 	struct reason_text text = format_reason(work->format, REASON_INVALID);
 
+	for (unsigned i = 0; i < work->fault_count; i++)
+		if (fault_text_of(work, &work->faults[i]).http != 0)
+			text.http = fault_text_of(work, &work->faults[i]).http;
 	work_refuse_text(work, &text, slice_of(NULL, 0), true);
 }
 

@@ -27,6 +27,7 @@
 #include "tools/rest/format.h"
 
 #define WORK_CALLS_MAX 512u
+#define WORK_SECRET_BYTES 65u /* 64 hexadecimal digits and a NUL */
 
 struct engine;
 
@@ -43,7 +44,7 @@ struct call_made {
 	struct work       *work;
 	enum method_number method;
 	struct slice       args;
-	bool               is_operators;
+	bool               is_operators, is_probe;
 	bool               is_done;
 	uint32_t           id;           /* to cancel */
 	bool               is_mentioned; /* in this run; see work_first_time() */
@@ -85,6 +86,9 @@ struct work {
 	struct field_fault faults[FAULTS_MAX];
 	unsigned           fault_count;
 
+	int64_t now_ms;                    /* when it came; the same in every run */
+	char    secret[WORK_SECRET_BYTES]; /* random, likewise; see work_secret() */
+
 	int64_t     if_revision; /* of If-Match; 0: none */
 	int64_t     revision;    /* for ETag; 0: none */
 	const char *idempotency_key, *traceparent;
@@ -116,6 +120,9 @@ struct record_methods {
 
 const struct record_methods *work_methods(const struct work *work);
 const struct record_methods *methods_of(enum record_kind kind);
+
+/* 256 random bits as text; the same in every run. */
+const char *work_secret(struct work *work);
 
 /* The store of the token. */
 const struct answer *work_store(struct work *work);
