@@ -9,10 +9,20 @@
 #include "proto/pack.h"
 #include "tools/rest/django.h"
 
-/* What the documentation page prints in place of an address, which it hides. */
-#define PLACEHOLDER SLICE("[email protected]")
+/* What the documentation page prints in place of an address, which it hides: with a
+ * no-break space, and as it looks. */
+#define PLACEHOLDER SLICE("[email\xc2\xa0protected]")
+#define PLACEHOLDER_TYPED SLICE("[email protected]")
 
 /* ---- codecs ---- */
+
+static bool
+is_placeholder(const json_t *value)
+{
+	return json_is_string(value) &&
+	       (slice_equal(json_slice(value), PLACEHOLDER) ||
+		   slice_equal(json_slice(value), PLACEHOLDER_TYPED));
+}
 
 /* The documented request carries the placeholder: it stands for "unchanged". */
 static void
@@ -20,8 +30,7 @@ decode_email(struct decoding *in, const struct mapping *row, const json_t *value
 {
 	size_t before = in->set.len;
 
-	if (json_is_string(value) && slice_equal(json_slice(value), PLACEHOLDER) &&
-	    !in->is_create)
+	if (is_placeholder(value) && !in->is_create)
 		return;
 	pack_literal(&in->set, "email");
 	if (as_coerced.decode(in, row, value))
