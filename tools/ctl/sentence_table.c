@@ -114,6 +114,8 @@ const struct sentence sentences[] = {
 
 	{ "status", ctl_run_status, METHOD_SERVER_STATUS, 0,
 	  "how the server is doing", "status" },
+	{ "top", ctl_run_top, METHOD_SERVER_STATUS, O(ONCE) | O(INTERVAL_MS),
+	  "watch the server; q ends", "top" },
 	{ "ping", ctl_run_ping, METHOD_PING, 0,
 	  "ask whether the server is there", "ping" },
 	{ "call METHOD [JSON]", ctl_run_call, NO_METHOD, O(META),
