@@ -199,3 +199,16 @@ async_connection(const struct customerd_async *async)
 {
 	return &async->connection;
 }
+
+struct customerd_core *
+async_core(struct customerd_async *async)
+{
+	return async->core;
+}
+
+void
+async_changed(struct customerd_async *async)
+{
+	async->busy++;
+	leave(async);
+}

@@ -106,6 +106,12 @@ customerd_call(struct customerd *c, const struct customerd_call *call,
 	return c->status;
 }
 
+struct customerd_async *
+blocking_async(struct customerd *c)
+{
+	return c->async;
+}
+
 struct customerd_slice
 customerd_greeting(const struct customerd *c)
 {

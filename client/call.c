@@ -112,6 +112,17 @@ is_repeatable(const struct customerd_call *call)
 	       (method != NULL && method->access != METHOD_WRITE);
 }
 
+/* What concerns a subscription ends with its connection, as the subscription does. */
+static bool
+is_bound(const struct customerd_call *call)
+{
+	const struct method *method = method_find(slice_text(call->method));
+
+	return method != NULL && (method->number == METHOD_CHANGE_SUBSCRIBE ||
+				     method->number == METHOD_CHANGE_CREDIT ||
+				     method->number == METHOD_CHANGE_UNSUBSCRIBE);
+}
+
 enum customerd_status
 call_too_large(struct customerd_error *error)
 {
@@ -142,6 +153,7 @@ call_new(struct call **out, const struct customerd_call *requested, uint32_t msg
 	*call = (struct call){ .place = CALL_QUEUED,
 		.msgid = msgid,
 		.is_repeatable = is_repeatable(requested),
+		.is_bound = is_bound(requested),
 		.len = scratch->len };
 	memcpy(call->request, scratch->data, scratch->len);
 	*out = call;

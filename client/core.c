@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "client/core.h"
+#include "client/feed.h"
 #include "proto/limits.h"
 #include "proto/message.h"
 #include "proto/pack.h"
@@ -57,6 +57,7 @@ customerd_core_new(struct customerd_core **out, const struct customerd_options *
 	core->deadline_ms = -1;
 	for (unsigned place = 0; place < CALL_PLACE_COUNT; place++)
 		TAILQ_INIT(&core->calls[place]);
+	LIST_INIT(&core->feeds);
 	/* The scan bounds a message; what else one feed may bring is its caller's. */
 	buf_init(&core->in, SIZE_MAX / 2);
 	buf_init(&core->out, OUTPUT_BYTES_MAX);
@@ -141,11 +142,12 @@ customerd_core_free(struct customerd_core *core)
 		return;
 	error_set(&error, "CLOSED", false, "the handle was closed before the answer");
 	core->doomed = true;
+	core->busy++;
+	feed_abandon(core, &error);
 	for (unsigned place = 0; place < CALL_PLACE_COUNT; place++)
 		while ((call = TAILQ_FIRST(&core->calls[place])) != NULL)
 			give_up(core, call, &error);
-	if (core->busy == 0)
-		release(core);
+	core_leave(core);
 }
 
 void
@@ -225,8 +227,7 @@ customerd_core_call(struct customerd_core *core, const struct customerd_call *re
 	struct call          *call;
 	enum customerd_status status;
 
-	/* One slot is hello's, or a full queue could never be sent. */
-	if (core->pending >= PENDING_MAX - 1 || core->pending_bytes > PENDING_BYTES_MAX)
+	if (core->pending >= CALLS_MAX || core->pending_bytes > PENDING_BYTES_MAX)
 		return queue_full(error);
 	status = core_begin(core, requested, now_ms, callback, user, &call, error);
 	if (status == CUSTOMERD_OK && id != NULL)
@@ -290,12 +291,14 @@ may_send_more(const struct customerd_core *core)
 bool
 core_has_output(const struct customerd_core *core)
 {
-	return core->out.len > core->out_sent || may_send_more(core);
+	return core->out.len > core->out_sent || may_send_more(core) ||
+	       feed_has_work(core);
 }
 
 struct customerd_slice
 customerd_core_output(struct customerd_core *core)
 {
+	feed_poke(core);
 	while (may_send_more(core))
 		if (!core_send(core, TAILQ_FIRST(&core->calls[CALL_QUEUED])))
 			break; /* out of memory; perhaps the next time */
@@ -390,7 +393,8 @@ sort_sent(struct customerd_core *core)
 
 	while ((call = TAILQ_LAST(&core->calls[CALL_SENT], call_list)) != NULL) {
 		call->was_sent = call->was_sent || call->start < sent;
-		if (call->is_hello || (call->was_sent && !call->is_repeatable)) {
+		if (call->is_hello || call->is_bound ||
+		    (call->was_sent && !call->is_repeatable)) {
 			move(core, call, CALL_LOST);
 			continue;
 		}
@@ -408,7 +412,7 @@ sort_queued(struct customerd_core *core, bool may_repeat)
 
 	for (call = TAILQ_FIRST(&core->calls[CALL_QUEUED]); call != NULL; call = next) {
 		next = TAILQ_NEXT(call, link);
-		if (!may_repeat || --call->repeats_left < 0)
+		if (!may_repeat || call->is_bound || --call->repeats_left < 0)
 			move(core, call, CALL_LOST);
 	}
 }
@@ -428,6 +432,7 @@ customerd_core_disconnected(
 	sort_queued(core, error.retryable);
 	begin_stream(core);
 	core->busy++;
+	feed_disconnected(core, &error);
 	while (!core->doomed && (call = TAILQ_FIRST(&core->calls[CALL_LOST])) != NULL)
 		give_up(core, call, &error);
 	core_leave(core);

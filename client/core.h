@@ -11,7 +11,10 @@
 #include "client/call.h"
 #include "proto/scan.h"
 
-#define PENDING_MAX 1024u /* calls begun and not ended */
+#define PENDING_MAX 1024u /* calls begun and not ended … */
+#define FEEDS_MAX SUBSCRIPTIONS_MAX
+#define CALLS_MAX \
+	(PENDING_MAX - FEEDS_MAX - 1) /* … of which each feed needs one, and hello */
 
 struct customerd_core {
 	int64_t            call_timeout_ms;
@@ -37,6 +40,8 @@ struct customerd_core {
 	uint64_t    out_before; /* bytes of the stream before the first one of OUT */
 	struct customerd_error farewell; /* what the server said before it hung up */
 
+	LIST_HEAD(, customerd_feed) feeds;
+	unsigned            feed_count;
 	customerd_notified *notified;
 	void               *notified_user;
 	struct buf          scratch;

@@ -463,6 +463,86 @@ CUSTOMERD_API void customerd_core_expire(struct customerd_core *core, int64_t no
 CUSTOMERD_API void customerd_core_disconnected(
     struct customerd_core *core, const struct customerd_error *error);
 
+/* ------------------------------------------------------------------------
+ * Feeds: the changes of a store, one after the other, as they are made
+ *
+ *	struct customerd_feed_options where = { .after = position };
+ *
+ *	customerd_feed_open(&feed, c, &where, &error);
+ *	while (customerd_feed_next(feed, -1, &change, &error) == CUSTOMERD_OK)
+ *		…
+ *
+ * First come the changes that were made already, then each new one.  A connection that
+ * breaks is made again, however long that takes, and the feed goes on where it was.
+ * Who keeps customerd_feed_position() together with what it has made of the changes,
+ * and opens the next feed there, misses nothing and gets nothing twice.
+ *
+ * A feed ends when the server refuses it: FORBIDDEN, UNAUTHENTICATED when its token has
+ * ended, CHANGES_GONE when it would have to leave something out.  It also ends with its
+ * handle, but is freed by customerd_feed_close() only.
+ *
+ * A change is a map: seq, time, kind, op, id, uid, revision, token, fields, set.
+ */
+
+struct customerd_feed;
+
+struct customerd_feed_options {
+	int64_t     after;  /* begin behind this change; -1: with the oldest there is */
+	const char *kind;   /* "customer", "group" or "tag" only; NULL: all */
+	int64_t     id;     /* with kind, of this record only; 0: all */
+	uint32_t    window; /* changes kept in advance; 0: 256, at most 1,000,000 */
+	uint64_t    reserved[4]; /* zero */
+};
+
+/* CHANGE is valid until this returns, and counted in the position already. */
+typedef void customerd_changed(void *user, struct customerd_slice change);
+
+/* The feed is over; comes once, and not after customerd_feed_close(). */
+typedef void customerd_feed_ended(
+    void *user, enum customerd_status status, const struct customerd_error *error);
+
+/*
+ * Follow the feed with the blocking handle C, for customerd_feed_next().  Nothing is
+ * sent yet.  Calls on C may be made between the changes.  Somebody who does not come
+ * back to C for 10 seconds, while much is to be sent, has to expect that the server
+ * hangs up; the next function of C or the feed then goes on where it was.
+ */
+CUSTOMERD_API enum customerd_status customerd_feed_open(struct customerd_feed **out,
+    struct customerd *c, const struct customerd_feed_options *options,
+    struct customerd_error *error);
+
+/*
+ * The same with an asynchronous handle, or a core: CHANGED is called for each change,
+ * ENDED, unless NULL, at the end.  Either may do whatever a customerd_callback may, and
+ * close the feed.  With NULL as CHANGED, changes are kept for customerd_feed_next().
+ */
+CUSTOMERD_API enum customerd_status customerd_feed_open_async(
+    struct customerd_feed **out, struct customerd_async *async,
+    const struct customerd_feed_options *options, customerd_changed *changed,
+    customerd_feed_ended *ended, void *user, struct customerd_error *error);
+CUSTOMERD_API enum customerd_status customerd_feed_open_core(
+    struct customerd_feed **out, struct customerd_core *core,
+    const struct customerd_feed_options *options, customerd_changed *changed,
+    customerd_feed_ended *ended, void *user, struct customerd_error *error);
+
+/*
+ * The next change, waiting for it for at most TIMEOUT_MS (0: not at all, negative: for
+ * ever), then NOT_SENT with the code TIMEOUT.  *CHANGE is valid until the next function
+ * of the feed or its handle.  Otherwise the feed is over, now and for every later call,
+ * and the status says how.  Not for callbacks.
+ */
+CUSTOMERD_API enum customerd_status customerd_feed_next(struct customerd_feed *feed,
+    int64_t timeout_ms, struct customerd_slice *change, struct customerd_error *error);
+
+/* The place behind all that was handed out; -1 while that is unknown. */
+CUSTOMERD_API int64_t customerd_feed_position(const struct customerd_feed *feed);
+
+/* The newest change of which the server has told, to see how far behind one is. */
+CUSTOMERD_API int64_t customerd_feed_last(const struct customerd_feed *feed);
+
+/* End the subscription and free the feed. */
+CUSTOMERD_API void customerd_feed_close(struct customerd_feed *feed);
+
 #ifdef __cplusplus
 }
 #endif

@@ -55,6 +55,11 @@ enum customerd_status error_decode(struct customerd_error *error, struct slice v
 /* The monotonic clock. */
 int64_t clock_ms(void);
 
+/* What feeds need of their handles; ASYNC may want to be watched otherwise now. */
+struct customerd_async *blocking_async(struct customerd *c);
+struct customerd_core  *async_core(struct customerd_async *async);
+void                    async_changed(struct customerd_async *async);
+
 struct connection;
 
 /* The connection of an asynchronous handle, for the blocking one. */

@@ -4,7 +4,7 @@
  * trusted.
  */
 
-#include "client/core.h"
+#include "client/feed.h"
 #include "proto/limits.h"
 #include "proto/message.h"
 #include "proto/pack.h"
@@ -124,17 +124,26 @@ on_response(struct customerd_core *core, const struct message *response)
 		refuse_too_large(core);
 }
 
-static void
+static bool
 on_notification(struct customerd_core *core, const struct message *notification)
 {
-	if (slice_equal(notification->method, SLICE("error")))
+	enum feed_taken        taken = feed_notify(core, notification);
+	struct customerd_slice subscription;
+
+	if (taken != FEED_FOREIGN)
+		return taken == FEED_TAKEN;
+	/* The end of a subscription leaves the connection as it is. */
+	if (slice_equal(notification->method, SLICE("error")) &&
+	    !customerd_get(
+		slice_out(notification->args), "subscription", &subscription))
 		error_decode(&core->farewell, notification->args);
 	if (core->notified == NULL)
-		return;
+		return true;
 	core->busy++;
 	core->notified(core->notified_user, slice_out(notification->method),
 	    slice_out(notification->args));
 	core->busy--;
+	return true;
 }
 
 static bool
@@ -146,7 +155,7 @@ on_message(struct customerd_core *core, struct slice frame)
 		return false;
 	switch (message.type) {
 	case MESSAGE_RESPONSE: on_response(core, &message); return true;
-	case MESSAGE_NOTIFICATION: on_notification(core, &message); return true;
+	case MESSAGE_NOTIFICATION: return on_notification(core, &message);
 	case MESSAGE_REQUEST: break; /* a server has nothing to ask */
 	}
 	return false;

@@ -1,6 +1,6 @@
 /*
  * The client against any server: whatever arrives, in whatever pieces, every call
- * ends exactly once, and its result or error can be read.
+ * ends exactly once, its result or error can be read, and no change comes twice.
  *
  * The first byte of the input is the size of the pieces; the rest is what the server
  * sends.  Hello has msgid 1; the calls follow.
@@ -60,6 +60,16 @@ on_notification(void *user, struct customerd_slice method, struct customerd_slic
 }
 
 static void
+on_change(void *user, struct customerd_slice change)
+{
+	int64_t *place = user, sequence = 0;
+
+	read_value(change, 0);
+	assert(customerd_get_integer(change, "seq", &sequence) && sequence > *place);
+	*place = sequence;
+}
+
+static void
 send_all(struct customerd_core *core)
 {
 	struct customerd_slice output;
@@ -70,7 +80,7 @@ send_all(struct customerd_core *core)
 
 /* Hand DATA over in pieces; a connection that breaks is made again. */
 static void
-feed(struct customerd_core *core, const uint8_t *data, size_t size, size_t piece,
+receive(struct customerd_core *core, const uint8_t *data, size_t size, size_t piece,
     unsigned *hellos)
 {
 	struct customerd_error error;
@@ -95,8 +105,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const char *const              methods[CALLS] = { "ping", "customer.get",
 			     "customer.update", "customer.create", "customer.list", "x" };
 	static const struct customerd_options options = { .answer_bytes_max = 1 << 20 };
-	struct customerd_core                *core;
-	unsigned                              endings = 0, hellos = 0;
+	static const struct customerd_feed_options where = { .after = 0 };
+	struct customerd_core                     *core;
+	struct customerd_feed                     *feed = NULL;
+	int64_t                                    place = 0;
+	unsigned                                   endings = 0, hellos = 0;
 
 	if (size == 0 || customerd_core_new(&core, &options, NULL) != CUSTOMERD_OK)
 		return 0;
@@ -108,11 +121,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		customerd_core_call(core, &call, 0, on_end, &endings, NULL, NULL);
 	}
+	customerd_feed_open_core(&feed, core, &where, on_change, NULL, &place, NULL);
 	send_all(core);
-	feed(core, data + 1, size - 1, 1u + data[0], &hellos);
+	receive(core, data + 1, size - 1, 1u + data[0], &hellos);
 	customerd_core_expire(core, INT64_MAX);
 	assert(endings == CALLS);
 	customerd_core_free(core);
+	customerd_feed_close(feed);
 	assert(endings == CALLS && hellos > 0);
 	return 0;
 }

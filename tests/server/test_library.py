@@ -5,10 +5,9 @@ import subprocess
 
 import pytest
 
-from support.customerctl import CUSTOMERCTL
 from support.customerd import PATIENCE_S, ROOT, must_create
+from support.library import EXAMPLES, LIBRARY
 
-LIBRARY = os.path.join(os.path.dirname(CUSTOMERCTL), "..", "..", "client")
 HEADER = os.path.join(ROOT, "client", "customerd.h")
 
 
@@ -19,7 +18,7 @@ def output(*command):
 
 def example(name, *arguments):
     """Run an example; (exit status, what it printed)."""
-    done = subprocess.run([os.path.join(LIBRARY, "examples", name), *arguments],
+    done = subprocess.run([os.path.join(EXAMPLES, name), *arguments],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           timeout=PATIENCE_S)
     return done.returncode, done.stdout.decode()

@@ -967,7 +967,7 @@ what_cannot_be_queued_is_refused(void **state)
 	struct customerd_error error;
 
 	(void)state;
-	assert_int_equal(fill_queue(&error), 1023);
+	assert_int_equal(fill_queue(&error), 1007);
 	assert_string_equal(error.code, "QUEUE_FULL");
 	assert_true(error.retryable);
 }
@@ -979,9 +979,9 @@ a_full_queue_is_sent_when_the_connection_comes(void **state)
 
 	(void)state;
 	fill_queue(&error);
-	greet(1023);
+	greet(1007);
 	take_sent();
-	assert_int_equal(sent_count, 1023);
+	assert_int_equal(sent_count, 1007);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_greeted, tear_down)
