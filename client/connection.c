@@ -12,6 +12,11 @@
 #define PAUSE_MS_FIRST 50 /* after the second failure in a row; then it doubles */
 #define RECEIVES_MAX 16u  /* in one turn, so that others get theirs */
 
+/* After 2 minutes of silence, a server that vanished is noticed by who only listens. */
+#define KEEPALIVE_IDLE_S 60
+#define KEEPALIVE_PROBE_S 20
+#define KEEPALIVE_PROBES 3
+
 /* SplitMix64; for jitter only. */
 static uint64_t
 next_random(struct connection *connection)
@@ -165,21 +170,30 @@ note_failure(struct connection *connection, const char *reason)
 	    "cannot connect to %s: %s", name, reason);
 }
 
+/* Best effort: without these it is slower, not wrong. */
+static void
+set_tcp_options(int fd)
+{
+	const int yes = 1, idle_s = KEEPALIVE_IDLE_S, probe_s = KEEPALIVE_PROBE_S,
+		  probes = KEEPALIVE_PROBES;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &probe_s, sizeof(probe_s));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+}
+
 /* Begin to connect to ENDPOINT; false when that has failed already. */
 static bool
 connect_to(struct connection *connection, const struct endpoint *endpoint)
 {
-	const int yes = 1;
-
 	connection->fd = socket(
 	    endpoint->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (connection->fd < 0)
 		return false;
-	if (endpoint->address.ss_family != AF_UNIX) {
-		/* Best effort: without them it is slower, not wrong. */
-		setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
-		setsockopt(connection->fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes));
-	}
+	if (endpoint->address.ss_family != AF_UNIX)
+		set_tcp_options(connection->fd);
 	connection->state = CONNECTION_CONNECTING;
 	connection->due_ms = patience_until(connection);
 	if (connect(connection->fd, (const struct sockaddr *)&endpoint->address,
