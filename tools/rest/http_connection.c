@@ -65,6 +65,12 @@ set_wait(struct http_connection *connection, enum http_wait wait)
 		    connection, &connection->input_deadline, wait_ms(connection, wait));
 }
 
+void
+http_connection_forget_wait(struct http_connection *connection)
+{
+	set_wait(connection, HTTP_WAIT_NOTHING);
+}
+
 static enum http_wait
 present_wait(const struct http_connection *connection)
 {
@@ -305,7 +311,8 @@ on_input_deadline(struct ev_loop *ev, struct ev_timer *timer, int events)
 
 	(void)ev;
 	(void)events;
-	connection->wait = HTTP_WAIT_NOTHING;
+	assert(wait != HTTP_WAIT_NOTHING);
+	set_wait(connection, HTTP_WAIT_NOTHING);
 	if (wait == HTTP_WAIT_REQUEST || wait == HTTP_WAIT_CLOSE) {
 		http_connection_close(connection);
 		return;

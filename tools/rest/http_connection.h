@@ -81,6 +81,9 @@ bool http_connection_open(struct http_server *server, int fd, const char *peer);
 /* Do whatever can be done now, then wait for the rest; may end CONNECTION. */
 void http_connection_run(struct http_connection *connection);
 
+/* An exchange is over: what is waited for next has its whole time. */
+void http_connection_forget_wait(struct http_connection *connection);
+
 /* End CONNECTION at once and free it.  Its exchange, if any, is cancelled. */
 void http_connection_close(struct http_connection *connection);
 

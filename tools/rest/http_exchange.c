@@ -101,7 +101,7 @@ finish(
 	server->counters[HTTP_COUNTER_REQUESTS_OPEN]--;
 	connection->has_exchange = false;
 	connection->has_had_one = true;
-	connection->wait = HTTP_WAIT_NOTHING;
+	http_connection_forget_wait(connection);
 	http_parser_reset(&connection->parser);
 	http_head_init(&connection->head);
 	arena_reset(&exchange->arena);

@@ -116,31 +116,40 @@ start(struct rest *rest, char *why)
 
 /* ---- the whole ---- */
 
+/* Before anybody can know that it runs, for who knows may stop it. */
+static void
+catch_signals(struct rest *rest)
+{
+	static const int        numbers[] = { SIGTERM, SIGINT };
+	static struct ev_signal watchers[sizeof(numbers) / sizeof(numbers[0])];
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		ev_signal_init(&watchers[i], on_signal, numbers[i]);
+		watchers[i].data = rest;
+		ev_signal_start(rest->ev, &watchers[i]);
+	}
+}
+
 static int
 run(struct rest *rest)
 {
-	static const int       signals[] = { SIGTERM, SIGINT };
 	struct engine_settings settings = {
 		.strict = rest->options.strict,
 		.public_store = rest->options.public_store,
 		.public_url = rest->options.public_url,
 	};
-	struct ev_signal watchers[2];
-	char             why[WHY_BYTES_MAX] = "out of memory";
-	int              code = EXIT_SUCCESS;
+	char why[WHY_BYTES_MAX] = "out of memory";
+	int  code = EXIT_SUCCESS;
 
 	engine_init(&rest->engine, &rest->upstream, &settings);
 	rest->ev = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
-	if (rest->ev == NULL || !open_servers(rest) || !start(rest, why)) {
+	if (rest->ev != NULL)
+		catch_signals(rest);
+	if (rest->ev != NULL && open_servers(rest) && start(rest, why)) {
+		ev_run(rest->ev, 0);
+	} else {
 		fprintf(stderr, "customerd-rest: %s\n", why);
 		code = EXIT_FAILURE;
-	} else {
-		for (size_t i = 0; i < 2; i++) {
-			ev_signal_init(&watchers[i], on_signal, signals[i]);
-			watchers[i].data = rest;
-			ev_signal_start(rest->ev, &watchers[i]);
-		}
-		ev_run(rest->ev, 0);
 	}
 	http_server_close(rest->front);
 	http_server_close(rest->admin);
