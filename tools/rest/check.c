@@ -194,7 +194,7 @@ static void
 check_body(struct work *work)
 {
 	const struct http_request *request = &work->exchange->request;
-	struct json_problem        problem;
+	struct json_problem        problem = { .what = "Malformed form" };
 	struct slice               type;
 
 	if (!carries_body(request))

@@ -23,14 +23,13 @@ look_first(struct work *work)
 }
 
 bool
-work_verify(struct work *work, bool is_body)
+work_verify(struct work *work, bool looks)
 {
 	const struct answer *answer;
-	bool                 looks =
-	    is_body && work->looks_first && work->parameters[PARAMETER_ID].len > 0;
 
 	if (!work->has_credentials)
 		return true;
+	looks = looks && work->parameters[PARAMETER_ID].len > 0;
 	answer = looks ? look_first(work) : work_call(work, METHOD_PING, MAP_EMPTY);
 	if (answer == NULL)
 		return false;
@@ -78,9 +77,7 @@ advance(struct work *work)
 	if (!work->is_refused) {
 		if (admit(work))
 			work->route->serve(work);
-	} else if (work_verify(
-		       work, work->local_reason == REASON_BODY_MALFORMED ||
-				 work->local_reason == REASON_UNSUPPORTED_MEDIA_TYPE)) {
+	} else if (work_verify(work, work->looks_first)) {
 		work_refuse(work, work->local_reason, work->local_subject);
 	}
 }

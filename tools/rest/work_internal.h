@@ -35,11 +35,10 @@ void work_run(struct work *work);
 void work_cancel(struct work *work);
 
 /*
- * Before a request is refused for what it says: does the token hold, and, where the
- * format's order asks for it (IS_BODY), is there the record?  False: not known yet,
- * or answered.
+ * Before a request is refused for what it says: does the token hold, and, if LOOKS, is
+ * there the record of the path?  False: not known yet, or answered.
  */
-bool work_verify(struct work *work, bool is_body);
+bool work_verify(struct work *work, bool looks);
 
 /* ---- place.c ---- */
 
