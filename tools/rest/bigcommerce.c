@@ -35,7 +35,8 @@ encode_authentication(struct out *out, const struct encoding *in,
 }
 
 static const struct codec as_authentication = { .decode_pairs = decode_authentication,
-	.encode = encode_authentication };
+	.encode = encode_authentication,
+	.type = "object" };
 
 // clang-format off
 #define READ MAP_READ_ONLY
@@ -62,7 +63,8 @@ static const struct nested form_field = { &form_field_shape, form_fields };
 
 static const struct mapping customer_fields[] = {
 	{ "id", CUSTOMER_ID, &as_integer, READ, "0" },
-	{ "authentication", FIELD_NONE, &as_authentication, MAP_NULL_KEEPS, NULL },
+	{ "authentication", FIELD_NONE, &as_authentication, MAP_NULL_KEEPS, NULL,
+		.meaning = "How the customer logs in" },
 	TEXT("company", CUSTOMER_COMPANY, 0, 255),
 	{ "customer_group_id", CUSTOMER_GROUP, &as_positive, MAP_NULL_KEEPS, "0" },
 	{ "email", CUSTOMER_EMAIL, &as_text, MAP_REQUIRED | MAP_NULL_KEEPS, "\"\"", 3, 254 },
@@ -97,10 +99,14 @@ static const struct codec as_constant = { .encode = encode_constant };
 static const struct mapping group_fields[] = {
 	{ "id",   GROUP_ID,   &as_integer, READ, "0" },
 	{ "name", GROUP_NAME, &as_text, MAP_REQUIRED | MAP_NOT_NULL, "\"\"" },
-	{ "is_default",         FIELD_NONE, &as_constant, READ, "false" },
-	{ "category_access",    FIELD_NONE, &as_constant, READ, "{\"type\":\"all\"}" },
-	{ "discount_rules",     FIELD_NONE, &as_constant, READ, "[]" },
-	{ "is_group_for_guests", FIELD_NONE, &as_constant, READ, "false" },
+	{ "is_default",         FIELD_NONE, &as_constant, READ, "false",
+		.meaning = "Always false here" },
+	{ "category_access",    FIELD_NONE, &as_constant, READ, "{\"type\":\"all\"}",
+		.meaning = "Always all categories here" },
+	{ "discount_rules",     FIELD_NONE, &as_constant, READ, "[]",
+		.meaning = "Always empty here" },
+	{ "is_group_for_guests", FIELD_NONE, &as_constant, READ, "false",
+		.meaning = "Always false here" },
 	{ NULL }
 };
 

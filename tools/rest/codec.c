@@ -224,7 +224,9 @@ encode_value(struct out *out, const struct encoding *in, const struct mapping *r
 	out_value(out, value);
 }
 
-const struct codec as_text = { .decode = decode_text, .encode = encode_value };
+const struct codec as_text = {
+	.decode = decode_text, .encode = encode_value, .type = "string"
+};
 
 static struct slice
 trim(struct slice text)
@@ -261,7 +263,9 @@ decode_coerced(struct decoding *in, const struct mapping *row, const json_t *val
 	return is_good;
 }
 
-const struct codec as_coerced = { .decode = decode_coerced, .encode = encode_value };
+const struct codec as_coerced = {
+	.decode = decode_coerced, .encode = encode_value, .type = "string"
+};
 
 /* ---- numbers ---- */
 
@@ -331,10 +335,18 @@ decode_bool(struct decoding *in, const struct mapping *row, const json_t *value)
 	return true;
 }
 
-const struct codec as_integer = { .decode = decode_integer, .encode = encode_value };
-const struct codec as_positive = { .decode = decode_positive, .encode = encode_value };
-const struct codec as_number = { .decode = decode_number, .encode = encode_value };
-const struct codec as_bool = { .decode = decode_bool, .encode = encode_value };
+const struct codec as_integer = {
+	.decode = decode_integer, .encode = encode_value, .type = "integer"
+};
+const struct codec as_positive = {
+	.decode = decode_positive, .encode = encode_value, .type = "integer"
+};
+const struct codec as_number = {
+	.decode = decode_number, .encode = encode_value, .type = "number"
+};
+const struct codec as_bool = {
+	.decode = decode_bool, .encode = encode_value, .type = "boolean"
+};
 
 /* ---- nested values ---- */
 
@@ -432,6 +444,12 @@ encode_objects(struct out *out, const struct encoding *in, const struct mapping 
 }
 
 const struct codec as_raw = { .decode = decode_raw, .encode = encode_value };
-const struct codec as_map = { .decode = decode_map, .encode = encode_value };
-const struct codec as_object = { .decode = decode_object, .encode = encode_object };
-const struct codec as_objects = { .decode = decode_objects, .encode = encode_objects };
+const struct codec as_map = {
+	.decode = decode_map, .encode = encode_value, .type = "object"
+};
+const struct codec as_object = {
+	.decode = decode_object, .encode = encode_object, .type = "object"
+};
+const struct codec as_objects = {
+	.decode = decode_objects, .encode = encode_objects, .type = "array"
+};

@@ -96,7 +96,13 @@ decode_zone(struct decoding *in, const struct mapping *row, const json_t *value)
 	return true;
 }
 
-const struct codec as_time_ms = { .encode = encode_ms };
-const struct codec as_time_s = { .encode = encode_s };
-const struct codec as_time_zone = { .decode = decode_zone, .encode = encode_zone };
-const struct codec as_time_utc = { .encode = encode_utc };
+const struct codec as_time_ms = {
+	.encode = encode_ms, .type = "string", .format = "date-time"
+};
+const struct codec as_time_s = {
+	.encode = encode_s, .type = "string", .format = "date-time"
+};
+const struct codec as_time_zone = {
+	.decode = decode_zone, .encode = encode_zone, .type = "string"
+};
+const struct codec as_time_utc = { .encode = encode_utc, .type = "string" };

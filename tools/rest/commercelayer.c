@@ -130,9 +130,11 @@ decode_trigger(struct decoding *in, const struct mapping *row, const json_t *val
 	in->args_count++;
 }
 
-static const struct codec as_status = { .encode = encode_status };
-static const struct codec as_tag_names = { .decode_pairs = decode_tag_names };
-static const struct codec as_trigger = { .decode_pairs = decode_trigger };
+static const struct codec as_status = { .encode = encode_status, .type = "string" };
+static const struct codec as_tag_names = { .decode_pairs = decode_tag_names,
+	.type = "string" };
+static const struct codec as_trigger = { .decode_pairs = decode_trigger,
+	.type = "boolean" };
 
 /* ---- relationships ---- */
 
@@ -241,8 +243,8 @@ decode_tags(struct decoding *in, const struct mapping *row, const json_t *value)
 	return !in->waits && in->work->fault_count == 0;
 }
 
-static const struct codec as_group = { .decode = decode_group };
-static const struct codec as_tags = { .decode = decode_tags };
+static const struct codec as_group = { .decode = decode_group, .type = "object" };
+static const struct codec as_tags = { .decode = decode_tags, .type = "object" };
 
 /* ---- the tables ---- */
 
@@ -288,11 +290,16 @@ static const struct mapping customer_fields[] = {
 	{ "jwt_custom_claim",   CUSTOMER_JWT_CUSTOM_CLAIM,   &as_map, READ, "{}" },
 	{ "metadata",           CUSTOMER_METADATA,           &as_map, 0, "{}" },
 	{ "anonymization_info", CUSTOMER_ANONYMIZATION,      &as_object, READ, "null", 0, 0, &anonymization },
-	{ "anonymization_status", FIELD_NONE,                &as_status, READ, "null" },
-	{ "_add_tags",    FIELD_NONE, &as_tag_names, WRITE | MAP_NULL_KEEPS, NULL, .argument = "add_tags" },
-	{ "_remove_tags", FIELD_NONE, &as_tag_names, WRITE | MAP_NULL_KEEPS, NULL, .argument = "remove_tags" },
-	{ "_request_anonymization", FIELD_NONE, &as_trigger, WRITE | MAP_NULL_KEEPS, NULL, .argument = "request" },
-	{ "_cancel_anonymization",  FIELD_NONE, &as_trigger, WRITE | MAP_NULL_KEEPS, NULL, .argument = "cancel" },
+	{ "anonymization_status", FIELD_NONE,                &as_status, READ, "null",
+		.meaning = "How far the anonymisation is; null: none was ever requested" },
+	{ "_add_tags",    FIELD_NONE, &as_tag_names, WRITE | MAP_NULL_KEEPS, NULL, .argument = "add_tags",
+		.meaning = "Names of tags to add, between commas; those that do not exist are dropped" },
+	{ "_remove_tags", FIELD_NONE, &as_tag_names, WRITE | MAP_NULL_KEEPS, NULL, .argument = "remove_tags",
+		.meaning = "Names of tags to take away, between commas" },
+	{ "_request_anonymization", FIELD_NONE, &as_trigger, WRITE | MAP_NULL_KEEPS, NULL, .argument = "request",
+		.meaning = "True: have the personal fields erased after the grace time of the store" },
+	{ "_cancel_anonymization",  FIELD_NONE, &as_trigger, WRITE | MAP_NULL_KEEPS, NULL, .argument = "cancel",
+		.meaning = "True: withdraw the request, as long as nothing is erased" },
 	{ NULL }
 };
 
@@ -345,13 +352,17 @@ const struct resource commercelayer_tags = {
 	{ HTTP_METHOD_POST,   path,        serve_create, resource, 201 },                  \
 	{ HTTP_METHOD_GET,    path "/:id", commercelayer_get, resource },                  \
 	{ HTTP_METHOD_PATCH,  path "/:id", serve_update, resource },                       \
-	{ HTTP_METHOD_DELETE, path "/:id", serve_delete, resource },                       \
+	{ HTTP_METHOD_DELETE, path "/:id", serve_delete, resource }
+
+#define RELATIONS(path, resource)                                                          \
 	{ HTTP_METHOD_GET,    path "/:id/:name", commercelayer_related, resource },        \
 	{ HTTP_METHOD_GET,    path "/:id/relationships/:name", commercelayer_linkage, resource }
 
 static const struct route routes[] = {
 	RECORDS("/api/customers", &commercelayer_customers),
+	RELATIONS("/api/customers", &commercelayer_customers),
 	RECORDS("/api/customer_groups", &commercelayer_groups),
+	RELATIONS("/api/customer_groups", &commercelayer_groups),
 	RECORDS("/api/tags", &commercelayer_tags),
 	{ .path = NULL }
 };

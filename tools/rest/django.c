@@ -123,12 +123,15 @@ decode_repeat(struct decoding *in, const struct mapping *row, const json_t *valu
 		decode_refuse(in, FAULT_CONFLICT, row, value);
 }
 
-static const struct codec as_password = { .decode = decode_password };
-static const struct codec as_repeat = { .decode_pairs = decode_repeat };
-static const struct codec as_email = { .decode_pairs = decode_email,
-	.encode = encode_email };
+static const struct codec as_password = { .decode = decode_password, .type = "string" };
+static const struct codec as_repeat = { .decode_pairs = decode_repeat,
+	.type = "string" };
+static const struct codec as_email = {
+	.decode_pairs = decode_email, .encode = encode_email, .type = "string"
+};
 static const struct codec as_number_text = { .decode = decode_number_text,
-	.encode = encode_number_text };
+	.encode = encode_number_text,
+	.type = "integer string" };
 
 /* ---- the tables ---- */
 
@@ -158,16 +161,20 @@ static const struct mapping account_fields[] = {
 	{ "first_name",    CUSTOMER_FIRST_NAME,    &as_coerced,  MAP_REQUIRED | MAP_NOT_NULL, "\"\"", 0, 150 },
 	{ "last_name",     CUSTOMER_LAST_NAME,     &as_coerced,  MAP_REQUIRED | MAP_NOT_NULL, "\"\"", 0, 150 },
 	{ "password",      CUSTOMER_PASSWORD,      &as_password, MAP_REQUIRED | MAP_NOT_NULL | MAP_NOT_BLANK | MAP_WRITE_ONLY, NULL, DJANGO_PASSWORD_MIN, 128 },
-	{ "password2",     FIELD_NONE,             &as_repeat,   MAP_REQUIRED | MAP_NOT_NULL | MAP_WRITE_ONLY },
+	{ "password2",     FIELD_NONE,             &as_repeat,   MAP_REQUIRED | MAP_NOT_NULL | MAP_WRITE_ONLY,
+		.meaning = "The password again" },
 	{ "date_of_birth", CUSTOMER_DATE_OF_BIRTH, &as_text,     0, "null" },
 	{ NULL }
 };
 
-static const struct resource accounts = { RECORD_CUSTOMER, "customers", account_fields, .noun = "Customer" };
+static const struct resource accounts = { RECORD_CUSTOMER, "accounts", account_fields, .noun = "Customer" };
 
 /* Only to say what is missing in a login. */
 static const struct mapping login_fields[] = {
-	{ "email", FIELD_NONE }, { "password", FIELD_NONE }, { "refresh", FIELD_NONE }, { NULL }
+	{ "email",    FIELD_NONE, &as_text, MAP_WRITE_ONLY, .meaning = "Who logs in" },
+	{ "password", FIELD_NONE, &as_text, MAP_WRITE_ONLY, .meaning = "The password" },
+	{ "refresh",  FIELD_NONE, &as_text, MAP_WRITE_ONLY, .meaning = "What the login gave, to renew the access token" },
+	{ NULL }
 };
 static const struct resource logins = { RECORD_CUSTOMER, "token", login_fields };
 

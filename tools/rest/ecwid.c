@@ -153,13 +153,17 @@ encode_group_name(struct out *out, const struct encoding *in, const struct mappi
 	out_text(out, parts_text(&parts, GROUP_NAME));
 }
 
-static const struct codec as_name = { .decode_pairs = decode_name,
-	.encode = encode_name };
-static const struct codec as_person = { .decode_pairs = decode_person,
-	.encode = encode_person };
-static const struct codec as_group = { .decode_pairs = decode_group,
-	.encode = encode_group };
-static const struct codec as_group_name = { .encode = encode_group_name };
+static const struct codec as_name = {
+	.decode_pairs = decode_name, .encode = encode_name, .type = "string"
+};
+static const struct codec as_person = {
+	.decode_pairs = decode_person, .encode = encode_person, .type = "object"
+};
+static const struct codec as_group = {
+	.decode_pairs = decode_group, .encode = encode_group, .type = "integer"
+};
+static const struct codec as_group_name = { .encode = encode_group_name,
+	.type = "string" };
 
 /* Readers get the two parts only of a name that has two. */
 static void
@@ -171,7 +175,7 @@ encode_part(struct out *out, const struct encoding *in, const struct mapping *ro
 	out_value(out, value);
 }
 
-static const struct codec as_part = { .encode = encode_part };
+static const struct codec as_part = { .encode = encode_part, .type = "string" };
 
 // clang-format off
 #define READ MAP_READ_ONLY
@@ -221,12 +225,16 @@ static const struct mapping customer_fields[] = {
 	{ "registered", CUSTOMER_CREATED_AT, &as_time_zone, READ, NULL },
 	{ "updated",    CUSTOMER_UPDATED_AT, &as_time_zone, READ, NULL },
 	{ "totalOrderCount", CUSTOMER_TOTAL_ORDERS_COUNT, &as_integer, READ, "0" },
-	{ "customerGroupId", FIELD_NONE, &as_group, MAP_NULL_KEEPS, NULL, .argument = "group" },
-	{ "customerGroupName", FIELD_NONE, &as_group_name, READ, NULL },
-	{ "name",      FIELD_NONE, &as_name, MAP_NULL_KEEPS, NULL, .argument = "first_name" },
+	{ "customerGroupId", FIELD_NONE, &as_group, MAP_NULL_KEEPS, NULL, .argument = "group",
+		.meaning = "The group; 0: none, which readers see as General" },
+	{ "customerGroupName", FIELD_NONE, &as_group_name, READ, NULL,
+		.meaning = "The name of the group" },
+	{ "name",      FIELD_NONE, &as_name, MAP_NULL_KEEPS, NULL, .argument = "first_name",
+		.meaning = "The full name: the first word becomes the first name, the rest the last name" },
 	{ "firstName", CUSTOMER_FIRST_NAME, &as_part, READ, NULL },
 	{ "lastName",  CUSTOMER_LAST_NAME,  &as_part, READ, NULL },
-	{ "billingPerson", FIELD_NONE, &as_person, 0, NULL, 0, 0, &person, "billing_address" },
+	{ "billingPerson", FIELD_NONE, &as_person, 0, NULL, 0, 0, &person, "billing_address",
+		.meaning = "The billing address; its name is also the name of the customer, unless that is sent, too" },
 	{ "shippingAddresses", CUSTOMER_SHIPPING_ADDRESSES, &as_objects, 0, "[]", 0, 0, &address },
 	{ "contacts",   CUSTOMER_CONTACTS,     &as_objects, 0, "[]", 0, 0, &contact },
 	{ "taxId",      CUSTOMER_TAX_ID,       &as_text, 0, "\"\"" },

@@ -141,6 +141,9 @@ struct codec {
 	    struct decoding *in, const struct mapping *row, const json_t *value);
 	void (*encode)(struct out *out, const struct encoding *in,
 	    const struct mapping *row, struct slice value);
+	/* For documents: types of JSON Schema, with spaces between, and its format.
+	 * NULL: the type that the field's kind or `absent` has; no format. */
+	const char *type, *format;
 };
 
 enum mapping_flag {
@@ -166,6 +169,7 @@ struct mapping {
 	int64_t              min, max; /* the format's own, in characters or value */
 	const struct nested *nested;   /* of as_object and as_objects */
 	const char          *argument; /* with FIELD_NONE: what it feeds beside `set` */
+	const char          *meaning;  /* for people; NULL: as meaning.h has it */
 };
 
 /* The inside of an object. */
