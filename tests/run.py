@@ -34,7 +34,7 @@ CORES = len(os.sched_getaffinity(0))
 
 VARIANTS = ("release", "asan", "tsan")
 LIARS = ("fault", "nosync")   # builds of the server only, for durability/ to find out
-PYTEST_FOLDERS = ("server", "ctl", "protocol", "rest", "durability")
+PYTEST_FOLDERS = ("server", "ctl", "protocol", "client", "rest", "durability")
 
 # No run takes longer, whatever hangs.
 ALL_S_MAX = 25 * 60
