@@ -43,6 +43,10 @@
 	X(KEEP_IDS,   keep_ids,   "keep-ids",    NULL,        OWN,   NULL,        "take id, uid and created_at from FILE, too") \
 	X(FAILED,     failed,     "failed",      "FILE",      OWN,   NULL,        "for what failed, and why; default FILE.failed") \
 	X(RESUME,     resume,     "resume",      NULL,        OWN,   NULL,        "go on where it was stopped") \
+	X(EXEC,       exec,       "exec",        "COMMAND",   OWN,   NULL,        "run this for each change, its JSON on stdin") \
+	X(WEBHOOK,    webhook,    "webhook",     "URL",       OWN,   NULL,        "post each change there, signed")  \
+	X(SECRET_FILE, secret_file, "secret-file", "FILE",    OWN,   NULL,        "has the secret of the signature") \
+	X(STATE,      state,      "state",       "FILE",      OWN,   NULL,        "where the place is kept")  \
 	X(ONCE,       once,       "once",        NULL,        OWN,   NULL,        "print one picture and end")  \
 	X(INTERVAL_MS, interval_ms, "interval-ms", "MS",      OWN,   NULL,        "time between two pictures; 1000")
 // clang-format on

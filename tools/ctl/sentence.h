@@ -103,6 +103,7 @@ RUN(cancel);
 RUN(verify);
 RUN(history);
 RUN(changes);
+RUN(follow);
 RUN(import);
 RUN(export);
 RUN(status);

@@ -101,6 +101,12 @@ const struct sentence sentences[] = {
 	  "change read --after 1000 --limit 20\n"
 	  "change read --kind customer --id 123 --json" },
 
+	{ "change follow", ctl_run_follow, METHOD_CHANGE_SUBSCRIBE, O(AFTER) | O(KIND) | O(ID) | O(EXEC) | O(WEBHOOK) | O(SECRET_FILE) | O(STATE),
+	  "hand changes over as they are made",
+	  "change follow --json\n"
+	  "change follow --state place --exec 'jq .seq' --after 0\n"
+	  "change follow --state place --webhook https://shop.example/hook --secret-file key" },
+
 	{ "import FILE", ctl_run_import, METHOD_CUSTOMER_CREATE, O(FORMAT) | O(UPDATE) | O(KEEP_IDS) | O(DRY_RUN) | O(FAILED) | O(RESUME),
 	  "create customers from NDJSON or CSV",
 	  "import customers.csv --dry-run\n"
