@@ -20,7 +20,7 @@ decode_authentication(
 		decode_refuse(in, FAULT_NOT_OBJECT, row, value);
 		return;
 	}
-	decode_fields(in, bigcommerce_authentication, value);
+	decode_below(in, row, bigcommerce_authentication, value);
 }
 
 static void

@@ -38,10 +38,9 @@ bigcommerce_write_customer(struct out *out, struct work *work, struct slice reco
     const struct slice *with, unsigned with_count)
 {
 	struct parts    parts;
-	struct encoding in = { .work = work,
-		.parts = &parts,
-		.with = with,
-		.with_count = with_count };
+	struct encoding in = {
+		.work = work, .parts = &parts, .with = with, .with_count = with_count
+	};
 
 	parts_split(&parts, &record_shapes[work->route->resource->kind], record);
 	out_open(out, '{');
@@ -402,6 +401,14 @@ verb_of(const struct work *work)
 	}
 }
 
+static bool
+ends_with_id(const char *path)
+{
+	size_t len = strlen(path);
+
+	return len > 3 && strcmp(path + len - 3, ".id") == 0;
+}
+
 /* Version 2 answers a list of messages. */
 static void
 write_v2_error(struct out *out, struct work *work, const struct complaint *complaint)
@@ -430,6 +437,7 @@ bigcommerce_write_error(
     struct out *out, struct work *work, const struct complaint *complaint)
 {
 	struct slice subject = complaint->subject;
+	bool         has_bad_id = false;
 
 	if (work->route != NULL && work->route->resource->kind == RECORD_GROUP) {
 		write_v2_error(out, work, complaint);
@@ -446,8 +454,15 @@ bigcommerce_write_error(
 	    "api-status-codes");
 	out_key(out, "errors");
 	out_open(out, '{');
-	for (unsigned i = 0; i < complaint->fault_count; i++)
-		write_fault(out, work, &complaint->faults[i]);
+	for (unsigned i = 0; i < complaint->fault_count; i++) {
+		const struct field_fault *fault = &complaint->faults[i];
+		bool is_id = fault->fault == FAULT_MISSING && ends_with_id(fault->path);
+
+		/* Of ids that nobody has, BigCommerce names the first. */
+		if (!is_id || !has_bad_id)
+			write_fault(out, work, fault);
+		has_bad_id = has_bad_id || is_id;
+	}
 	out_close(out, '}');
 	out_close(out, '}');
 }

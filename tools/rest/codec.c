@@ -109,6 +109,17 @@ decode_fields(struct decoding *in, const struct mapping *rows, const json_t *obj
 	decode_rows(in, &record_shapes[in->work->route->resource->kind], rows, object);
 }
 
+void
+decode_below(struct decoding *in, const struct mapping *row, const struct mapping *rows,
+    const json_t *object)
+{
+	size_t before = strlen(in->path);
+
+	snprintf(in->path + before, sizeof(in->path) - before, "%s.", row->name);
+	decode_fields(in, rows, object);
+	in->path[before] = '\0';
+}
+
 uint32_t
 decode_pack(const struct decoding *in, struct buf *buf)
 {
@@ -380,6 +391,8 @@ decode_inner(struct decoding *in, const struct nested *nested, const json_t *val
 	in->is_nested = true;
 	place = pack_map_open(&in->set);
 	decode_rows(in, nested->shape, nested->fields, value);
+	if (nested->append != NULL)
+		in->set_count += nested->append(in, value);
 	pack_map_close(&in->set, place, in->set_count);
 	in->set_count = outer_count;
 	in->is_nested = outer_is_nested;

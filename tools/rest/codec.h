@@ -21,8 +21,11 @@ struct decoding {
 	uint32_t      args_count;
 	bool          is_create;
 	bool          is_nested;
-	bool          waits; /* for a lookup; see decode_lookup() */
-	char          path[FAULT_PATH_BYTES];
+	bool          waits; /* for a record that is asked for by then */
+	/* The record as it is, when a row with MAP_READS_FIRST is sent; else NULL. */
+	const struct parts *current;
+	struct parts        current_parts;
+	char                path[FAULT_PATH_BYTES];
 };
 
 /* Begin to decode for WORK; PATH is what all paths begin with, "" or "0.". */
@@ -33,6 +36,10 @@ void decode_end(struct decoding *in);
 /* Read what ROWS know in OBJECT into IN->set. */
 void decode_fields(
     struct decoding *in, const struct mapping *rows, const json_t *object);
+
+/* The same for an object within ROW whose fields are the record's own. */
+void decode_below(struct decoding *in, const struct mapping *row,
+    const struct mapping *rows, const json_t *object);
 
 /* Append the pair `set` and those beside it to BUF; return how many. */
 uint32_t decode_pack(const struct decoding *in, struct buf *buf);

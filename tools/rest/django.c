@@ -129,6 +129,50 @@ static const struct codec as_repeat = { .decode_pairs = decode_repeat,
 static const struct codec as_email = {
 	.decode_pairs = decode_email, .encode = encode_email, .type = "string"
 };
+
+/* Of an address, what this format does not know. */
+static const unsigned char kept_fields[] = { ADDRESS_NAME, ADDRESS_COMPANY,
+	ADDRESS_STATE_CODE, ADDRESS_COUNTRY_CODE, ADDRESS_PHONE };
+
+/* A code goes with its name: it is kept only while that stays the same. */
+static bool
+is_kept(const struct parts *now, unsigned field, const json_t *value)
+{
+	const char *name = field == ADDRESS_STATE_CODE     ? "state"
+			   : field == ADDRESS_COUNTRY_CODE ? "country"
+							   : NULL;
+	unsigned named = field == ADDRESS_STATE_CODE ? ADDRESS_STATE : ADDRESS_COUNTRY;
+	const json_t *sent = json_object_get(value, name);
+
+	if (now->field[field].len == 0)
+		return false;
+	return name == NULL || (json_is_string(sent) && slice_equal(json_slice(sent),
+							    parts_text(now, named)));
+}
+
+/*
+ * An address is written whole.  What other formats have put into it stays: the company,
+ * the phone.
+ */
+static uint32_t
+keep_rest(struct decoding *in, const json_t *value)
+{
+	struct parts now;
+	uint32_t     kept = 0;
+
+	if (in->current == NULL)
+		return 0;
+	parts_split(&now, &address_shape, in->current->field[CUSTOMER_BILLING_ADDRESS]);
+	for (size_t i = 0; i < sizeof(kept_fields); i++) {
+		if (!is_kept(&now, kept_fields[i], value))
+			continue;
+		pack_text(&in->set, address_shape.fields[kept_fields[i]].name);
+		pack_raw(&in->set, now.field[kept_fields[i]]);
+		kept++;
+	}
+	return kept;
+}
+
 static const struct codec as_number_text = { .decode = decode_number_text,
 	.encode = encode_number_text,
 	.type = "integer string" };
@@ -144,7 +188,7 @@ static const struct mapping address_fields[] = {
 	{ "country",        ADDRESS_COUNTRY,     &as_coerced,     MAP_REQUIRED | MAP_NOT_NULL | MAP_NOT_BLANK, "\"\"", 4, 30 },
 	{ NULL }
 };
-static const struct nested address = { &address_shape, address_fields };
+static const struct nested address = { &address_shape, address_fields, keep_rest };
 
 static const struct mapping customer_fields[] = {
 	{ "email",         CUSTOMER_EMAIL,           &as_email,   MAP_REQUIRED | MAP_STRICT | MAP_NOT_NULL | MAP_NOT_BLANK, "\"\"", 0, 254 },
@@ -152,7 +196,7 @@ static const struct mapping customer_fields[] = {
 	{ "last_name",     CUSTOMER_LAST_NAME,       &as_coerced, MAP_REQUIRED | MAP_NOT_NULL, "\"\"", 0, 150 },
 	{ "slug",          CUSTOMER_SLUG,            &as_text,    MAP_READ_ONLY, "\"\"" },
 	{ "date_of_birth", CUSTOMER_DATE_OF_BIRTH,   &as_text,    0, "null" },
-	{ "address",       CUSTOMER_BILLING_ADDRESS, &as_object,  MAP_NOT_NULL, "null", 0, 0, &address },
+	{ "address",       CUSTOMER_BILLING_ADDRESS, &as_object,  MAP_NOT_NULL | MAP_READS_FIRST, "null", 0, 0, &address },
 	{ NULL }
 };
 

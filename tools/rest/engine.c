@@ -126,7 +126,10 @@ respond(struct work *work)
 void
 work_run(struct work *work)
 {
-	advance(work);
+	do {
+		work->runs_again = false;
+		advance(work);
+	} while (work->runs_again);
 	/* Nothing to wait for and no answer: memory or calls have run out. */
 	if (!work->is_answered && work->pending == 0)
 		work_refuse(work, REASON_UNAVAILABLE, slice_of(NULL, 0));

@@ -152,8 +152,9 @@ enum mapping_flag {
 	MAP_NOT_NULL = 1 << 2,   /* null is refused; otherwise it clears the field */
 	MAP_REQUIRED = 1 << 3,  /* in each object that is sent; at the top: to create */
 	MAP_NOT_BLANK = 1 << 4, /* "" is refused */
-	MAP_NULL_KEEPS = 1 << 5, /* null is as if it were absent */
-	MAP_ON_REQUEST = 1 << 6, /* in answers only when the request asks by name */
+	MAP_NULL_KEEPS = 1 << 5,  /* null is as if it were absent */
+	MAP_ON_REQUEST = 1 << 6,  /* in answers only when the request asks by name */
+	MAP_READS_FIRST = 1 << 8, /* its codec wants to see the record as it is */
 	MAP_STRICT =
 	    1 << 7, /* required in updates, too, when the option strict is on */
 };
@@ -176,6 +177,8 @@ struct mapping {
 struct nested {
 	const struct shape   *shape;
 	const struct mapping *fields;
+	/* Append pairs that are not in the JSON, and say how many; or NULL. */
+	uint32_t (*append)(struct decoding *in, const json_t *value);
 };
 
 /* ------------------------------------------------------------------------

@@ -97,7 +97,7 @@ json_read(struct slice text, struct json_problem *problem)
 
 	*problem = (struct json_problem){ .line = 1, .column = 1 };
 	if (is_too_deep(text, &offset)) {
-		snprintf(problem->what, sizeof(problem->what), "nested too deeply");
+		snprintf(problem->what, sizeof(problem->what), "Nested too deeply");
 		locate(problem, text, offset);
 		return NULL;
 	}

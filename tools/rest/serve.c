@@ -22,6 +22,39 @@ serve_get(struct work *work)
 		work_refuse_answer(work, answer);
 }
 
+/* Whether OBJECT has a value for a row that must see the record first. */
+static bool
+reads_first(const struct mapping *rows, const json_t *object)
+{
+	for (; rows->name != NULL; rows++)
+		if ((rows->flags & MAP_READS_FIRST) != 0 &&
+		    json_object_get(object, rows->name) != NULL)
+			return true;
+	return false;
+}
+
+/* Give IN the record of the path.  False: not yet, or refused. */
+static bool
+read_current(struct work *work, struct decoding *in)
+{
+	struct slice         args = work_args_id(work, work->parameters[PARAMETER_ID]);
+	const struct answer *answer;
+
+	if (args.len == 0)
+		return false;
+	answer = work_call(work, work_methods(work)->get, args);
+	if (answer == NULL)
+		return false;
+	if (answer->status != STATUS_OK) {
+		work_refuse_answer(work, answer);
+		return false;
+	}
+	parts_split(&in->current_parts, &record_shapes[work->route->resource->kind],
+	    answer->result);
+	in->current = &in->current_parts;
+	return true;
+}
+
 bool
 serve_decode(struct work *work, struct decoding *in, bool is_create)
 {
@@ -32,6 +65,11 @@ serve_decode(struct work *work, struct decoding *in, bool is_create)
 		return false;
 	work->object = object;
 	decode_begin(in, work, is_create, "");
+	if (!is_create && reads_first(resource->fields, object) &&
+	    !read_current(work, in)) {
+		decode_end(in);
+		return false;
+	}
 	decode_fields(in, resource->fields, object);
 	if (resource->links != NULL)
 		decode_fields(in, resource->links, work->links);
@@ -49,7 +87,13 @@ pack_change(struct work *work, const struct decoding *in, struct slice id)
 	size_t       place;
 	uint32_t     count;
 	struct slice which = { NULL, 0 };
+	int64_t      revision = work->if_revision;
 
+	/* What was made from the record as it was must not go over a newer one.  Under
+	 * an idempotency key a repeat must be the same call, so it names no revision.
+	 */
+	if (revision == 0 && in->current != NULL && work->idempotency_key == NULL)
+		revision = parts_integer(in->current, COMMON_REVISION);
 	if (id.len > 0) {
 		which = work_args_id(work, id);
 		if (which.len == 0)
@@ -62,9 +106,9 @@ pack_change(struct work *work, const struct decoding *in, struct slice id)
 		pack_raw(&args, slice_of(which.data + 1, which.len - 1));
 		count++;
 	}
-	if (which.len > 0 && work->if_revision > 0) {
+	if (which.len > 0 && revision > 0) {
 		pack_literal(&args, "if_revision");
-		pack_integer(&args, work->if_revision);
+		pack_integer(&args, revision);
 		count++;
 	}
 	pack_literal(&args, "want");
@@ -78,6 +122,7 @@ serve_change(
     struct work *work, struct decoding *in, enum method_number method, struct slice id)
 {
 	struct slice         args = pack_change(work, in, id);
+	bool                 is_ours = in->current != NULL && work->if_revision == 0;
 	const struct answer *answer;
 
 	decode_end(in);
@@ -89,6 +134,8 @@ serve_change(
 	answer = work_call(work, method, args);
 	work->probes = false;
 	if (answer == NULL)
+		return NULL;
+	if (is_ours && answer->status == STATUS_REVISION_MISMATCH && work_again(work))
 		return NULL;
 	if (answer->status != STATUS_OK && answer->status != STATUS_INVALID) {
 		work_refuse_answer(work, answer);

@@ -157,6 +157,17 @@ work_cancel(struct work *work)
 }
 
 bool
+work_again(struct work *work)
+{
+	assert(work->pending == 0);
+	if (++work->tries == WORK_TRIES_MAX)
+		return false;
+	work->call_count = 0;
+	work->runs_again = true;
+	return true;
+}
+
+bool
 work_first_time(struct work *work, const struct answer *answer)
 {
 	for (unsigned i = 0; i < work->call_count; i++) {

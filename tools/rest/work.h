@@ -27,6 +27,7 @@
 #include "tools/rest/format.h"
 
 #define WORK_CALLS_MAX 512u
+#define WORK_TRIES_MAX 4u
 #define WORK_SECRET_BYTES 65u /* 64 hexadecimal digits and a NUL */
 
 struct engine;
@@ -86,8 +87,10 @@ struct work {
 	struct field_fault faults[FAULTS_MAX];
 	unsigned           fault_count;
 
-	int64_t now_ms;                    /* when it came; the same in every run */
-	char    secret[WORK_SECRET_BYTES]; /* random, likewise; see work_secret() */
+	unsigned tries;      /* that another change has spoilt; see work_again() */
+	bool     runs_again; /* from the beginning */
+	int64_t  now_ms;     /* when it came; the same in every run */
+	char     secret[WORK_SECRET_BYTES]; /* random, likewise; see work_secret() */
 
 	int64_t     if_revision; /* of If-Match; 0: none */
 	int64_t     revision;    /* for ETag; 0: none */
@@ -147,6 +150,12 @@ const char *work_text(struct work *work, const char *format, ...)
 
 /* Append a header to the answer. */
 void work_header(struct work *work, const char *name, const char *value);
+
+/*
+ * Forget all answers and run once more, since the record has changed in between.
+ * False: that has happened too often.
+ */
+bool work_again(struct work *work);
 
 /* Whether this run asks for the first time about ANSWER. */
 bool work_first_time(struct work *work, const struct answer *answer);
