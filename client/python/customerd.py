@@ -517,12 +517,13 @@ class Changes:
         return self
 
     def __next__(self):
-        end = math.inf if self._idle is None else time.monotonic() + self._idle
+        end = self._end()
         while not self._items:
             if self._client._closed:
                 raise StopIteration
             if self._generation != self._client._generation:
                 self._subscribe()
+                end = self._end()
             elif self._client._inbox:
                 self._take(self._client._inbox.popleft())
             elif time.monotonic() >= end:
@@ -537,6 +538,9 @@ class Changes:
             self._client.send("change.credit", {"subscription": self._number,
                                                 "credit": CREDIT // 2})
         return item
+
+    def _end(self):
+        return math.inf if self._idle is None else time.monotonic() + self._idle
 
     def _take(self, body):
         if isinstance(body, Error):
