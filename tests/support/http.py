@@ -172,11 +172,11 @@ class Echo(Program):
 class Shim(Program):
     """customerd-rest.  SERVER is the address of a customerd, there or not."""
 
-    def __init__(self, *options, server="customerd://127.0.0.1:1"):
+    def __init__(self, *options, server="customerd://127.0.0.1:1", program=CUSTOMERD_REST):
         front, admin = listen(), listen()
         self.admin_address = admin.getsockname()
         super().__init__(
-            [CUSTOMERD_REST, "--server", server, "--listen-fd", str(front.fileno()),
+            [program, "--server", server, "--listen-fd", str(front.fileno()),
              "--admin-fd", str(admin.fileno()), *options], front, admin)
 
     def admin(self, target, method="GET"):

@@ -9,7 +9,7 @@ import json
 
 from support.customerctl import DONE, SAMPLE, ctl_unix
 from support.customerd import Server, wait_until
-from support.http import Shim
+from support.http import CUSTOMERD_REST, Shim
 
 JSON_API = "application/vnd.api+json"
 
@@ -23,12 +23,12 @@ ECWID = {"Authorization": "Bearer secret_token", "Content-Type": "application/js
 class Platforms:
     """A server with the sample data, and the shim."""
 
-    def __init__(self, *options):
+    def __init__(self, *options, program=CUSTOMERD_REST):
         self.server = Server()
         loaded = ctl_unix(self.server, "load", SAMPLE)
         assert loaded.status == DONE, loaded
         self.shim = Shim("--public-store", "1", *options,
-                         server="unix:" + self.server.unix)
+                         server="unix:" + self.server.unix, program=program)
         wait_until(lambda: self.shim.events("upstream_ready"), "the shim finds the server")
 
     def ask(self, method, target, headers=(), body=None):

@@ -115,7 +115,7 @@ const struct resource bigcommerce_groups = {
 };
 
 const struct resource bigcommerce_customers = {
-	RECORD_CUSTOMER, "customers", customer_fields, .noun = "customer"
+	RECORD_CUSTOMER, "customers", customer_fields, .noun = "customer", .is_bounded = true
 };
 
 static const struct route routes[] = {
@@ -155,6 +155,7 @@ static const struct reason_text reasons[] = {
 	{ REASON_METHOD_NOT_ALLOWED, 405, "", "Method not allowed", NULL },
 	{ REASON_NOT_ACCEPTABLE,  406, "", "Not acceptable", NULL },
 	{ REASON_TOO_MANY_ITEMS,  413, "", "Too many items: at most {} customers per call", NULL },
+	{ REASON_RATE_LIMITED,    429, "", "Too many requests", NULL },
 	{ REASON_UNSUPPORTED_MEDIA_TYPE, 415, "", "Unsupported media type", NULL },
 	{ REASON_INVALID,         422, "", "{} customers failed.", NULL },
 	{ REASON_FAILED,          500, "", "Internal server error", NULL },
@@ -178,6 +179,17 @@ static const struct fault_text faults[] = {
 	{ .text = NULL }
 };
 
+#define HEADER(name, value) { { name, sizeof(name) - 1 }, { value, sizeof(value) - 1 } }
+
+/* Clients pace themselves by these; nothing is counted, so nothing is ever used up. */
+static const struct http_pair headers[] = {
+	HEADER("X-Rate-Limit-Time-Window-Ms", "30000"),
+	HEADER("X-Rate-Limit-Time-Reset-Ms", "30000"),
+	HEADER("X-Rate-Limit-Requests-Quota", "450"),
+	HEADER("X-Rate-Limit-Requests-Left", "450"),
+	HEADER("", "")
+};
+
 const struct format format_bigcommerce = {
 	.name = "bigcommerce",
 	.prefixes = { "/stores" },
@@ -186,6 +198,7 @@ const struct format format_bigcommerce = {
 	.checks = checks,
 	.request_types = media_types,
 	.response_type = "application/json",
+	.headers = headers,
 	.reasons = reasons,
 	.faults = faults,
 	.bad_id = REASON_NO_RECORD,

@@ -182,6 +182,16 @@ answer_results(struct work *work, const struct answer *answer)
 	work_respond(work, 200, &json);
 }
 
+/* What the server says of a batch's revisions is a fault among others there. */
+static bool
+only_revision_is_wrong(const struct work *work)
+{
+	for (unsigned i = 0; i < work->fault_count; i++)
+		if (strstr(work->faults[i].path, ".if_revision") == NULL)
+			return false;
+	return work->fault_count > 0;
+}
+
 /* All or nothing. */
 void
 bigcommerce_update(struct work *work)
@@ -205,7 +215,12 @@ bigcommerce_update(struct work *work)
 		return;
 	if (answer->status == STATUS_INVALID)
 		work_note_violations(work, answer);
-	if (work->fault_count > 0)
+	if (only_revision_is_wrong(work))
+		work_refuse(work,
+		    work->if_revision > 0 ? REASON_REVISION_MISMATCH
+					  : REASON_REVISION_REQUIRED,
+		    slice_of(NULL, 0));
+	else if (work->fault_count > 0)
 		work_refuse_faults(work);
 	else if (answer->status != STATUS_OK)
 		work_refuse_answer(work, answer);
@@ -439,6 +454,9 @@ bigcommerce_write_error(
 	struct slice subject = complaint->subject;
 	bool         has_bad_id = false;
 
+	/* Without it a popular client asks again at once, for ever. */
+	if (complaint->http == 429 || complaint->http == 503)
+		work_header(work, "X-Retry-After", "1");
 	if (work->route != NULL && work->route->resource->kind == RECORD_GROUP) {
 		write_v2_error(out, work, complaint);
 		return;

@@ -409,6 +409,16 @@ static const struct fault_text faults[] = {
 	{ .text = NULL }
 };
 
+#define HEADER(name, value) { { name, sizeof(name) - 1 }, { value, sizeof(value) - 1 } }
+
+/* Clients pace themselves by these; nothing is counted, so nothing is ever used up. */
+static const struct http_pair headers[] = {
+	HEADER("X-Ratelimit-Limit", "200"),
+	HEADER("X-Ratelimit-Interval", "60"),
+	HEADER("X-Ratelimit-Remaining", "200"),
+	HEADER("", "")
+};
+
 const struct format format_commercelayer = {
 	.name = "commercelayer",
 	.prefixes = { "/api" },
@@ -417,6 +427,7 @@ const struct format format_commercelayer = {
 	.checks = checks,
 	.request_types = media_types,
 	.response_type = "application/vnd.api+json",
+	.headers = headers,
 	.reasons = reasons,
 	.faults = faults,
 	.ids_are_uids = true,

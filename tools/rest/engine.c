@@ -82,6 +82,59 @@ advance(struct work *work)
 	}
 }
 
+/* ---- how many at once ---- */
+
+/* The place where requests for the store of WORK are counted; NULL: nowhere. */
+static struct engine_store *
+find_store(struct work *work)
+{
+	struct engine_store *stores = work->engine->stores, *vacant = NULL;
+	struct slice         name = work->parameters[PARAMETER_STORE];
+
+	for (unsigned i = 0; i < ENGINE_STORES_MAX; i++) {
+		if (stores[i].busy == 0)
+			vacant = &stores[i];
+		else if (slice_equal(slice_text(stores[i].name), name))
+			return &stores[i];
+	}
+	if (vacant == NULL || name.len >= sizeof(vacant->name))
+		return NULL;
+	memcpy(vacant->name, name.data, name.len);
+	vacant->name[name.len] = '\0';
+	return vacant;
+}
+
+/* Count WORK, or find that there are too many of its kind. */
+static void
+count(struct work *work)
+{
+	unsigned             max = work->engine->settings.concurrent_max;
+	struct engine_store *store;
+
+	if (!work->route->resource->is_bounded || max == 0)
+		return;
+	store = find_store(work);
+	if (store == NULL)
+		return;
+	if (store->busy >= max) {
+		work_find_wrong(work, REASON_RATE_LIMITED, slice_of(NULL, 0));
+		work->has_credentials = false; /* answered at once, without a look */
+		return;
+	}
+	store->busy++;
+	work->store = store;
+}
+
+/* Give up all that WORK holds outside of its arena. */
+static void
+end(struct work *work)
+{
+	work_cancel(work);
+	if (work->store != NULL)
+		work->store->busy--;
+	json_decref(work->body);
+}
+
 static bool
 is_not_modified(const struct work *work)
 {
@@ -117,9 +170,7 @@ respond(struct work *work)
 		work->headers[work->header_count++] = *header;
 	work->response.headers = work->headers;
 	work->response.header_count = work->header_count;
-	if (work->pending > 0)
-		work_cancel(work);
-	json_decref(work->body);
+	end(work);
 	http_respond(work->exchange, &work->response);
 }
 
@@ -230,6 +281,8 @@ engine_serve(struct engine *engine, struct http_exchange *exchange)
 	}
 	work_check(work, &match);
 	work_read_conditions(work);
+	if (!work->is_refused)
+		count(work);
 	if (!upstream_is_ready(engine->upstream)) {
 		work->has_credentials = false; /* nobody to ask */
 		if (!work->is_refused)
@@ -243,10 +296,8 @@ engine_cancel(struct http_exchange *exchange)
 {
 	struct work *work = exchange->context;
 
-	if (work == NULL)
-		return;
-	work_cancel(work);
-	json_decref(work->body);
+	if (work != NULL)
+		end(work);
 }
 
 /* The reason of an error that the HTTP server has found. */

@@ -22,6 +22,18 @@ struct engine_settings {
 	int64_t public_store;
 	/* "https://shop.example.com", for links; NULL: from the request's Host. */
 	const char *public_url;
+	/* Requests at once for one store and a resource that is bounded; 0: no bound.
+	 */
+	unsigned concurrent_max;
+};
+
+#define ENGINE_STORES_MAX 64u /* busy ones that are counted; others have no bound */
+#define ENGINE_STORE_BYTES 65u
+
+/* Requests under way for one store, as the path names it. */
+struct engine_store {
+	char     name[ENGINE_STORE_BYTES];
+	unsigned busy;
 };
 
 struct engine {
@@ -29,6 +41,7 @@ struct engine {
 	struct engine_settings      settings;
 	const struct format *const *formats;
 	struct buf                  out; /* the body of one answer */
+	struct engine_store         stores[ENGINE_STORES_MAX];
 };
 
 void engine_init(struct engine *engine, struct upstream *upstream,

@@ -194,6 +194,7 @@ struct resource {
 	const char *const    *relations; /* names of all relationships, or NULL */
 	bool                  is_brief;  /* fewer words in meta */
 	const char           *noun;      /* in sentences: "Customer group" */
+	bool is_bounded; /* few requests at once; see struct engine_settings */
 };
 
 typedef void serve_function(struct work *work);

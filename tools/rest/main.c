@@ -137,6 +137,7 @@ run(struct rest *rest)
 		.strict = rest->options.strict,
 		.public_store = rest->options.public_store,
 		.public_url = rest->options.public_url,
+		.concurrent_max = (unsigned)rest->options.concurrent_max,
 	};
 	char why[WHY_BYTES_MAX] = "out of memory";
 	int  code = EXIT_SUCCESS;

@@ -41,6 +41,8 @@
 	    "the store of routes that need no token, as /auth/token/")                     \
 	X(public_url, "public-url", TEXT, "URL", "", 0, 300,                               \
 	    "what links in answers begin with; else http:// and the Host of the request")  \
+	X(concurrent_max, "concurrent-max", NUMBER, "N", "3", 0, 1000,                     \
+	    "requests at once for a store, where its format bounds them; 0 for no bound")  \
 	X(connections_max, "connections-max", NUMBER, "N", "1000", 1, 100000,              \
 	    "connections open at once; more are refused")                                  \
 	X(body_bytes_max, "body-bytes-max", NUMBER, "BYTES", "262144", 1, 1048576,         \

@@ -31,6 +31,7 @@
 #define WORK_SECRET_BYTES 65u /* 64 hexadecimal digits and a NUL */
 
 struct engine;
+struct engine_store;
 
 /* What the server has said. */
 struct answer {
@@ -89,8 +90,9 @@ struct work {
 
 	unsigned tries;      /* that another change has spoilt; see work_again() */
 	bool     runs_again; /* from the beginning */
-	int64_t  now_ms;     /* when it came; the same in every run */
-	char     secret[WORK_SECRET_BYTES]; /* random, likewise; see work_secret() */
+	struct engine_store *store;     /* where this work is counted, or NULL */
+	int64_t              now_ms;    /* when it came; the same in every run */
+	char secret[WORK_SECRET_BYTES]; /* random, likewise; see work_secret() */
 
 	int64_t     if_revision; /* of If-Match; 0: none */
 	int64_t     revision;    /* for ETag; 0: none */
