@@ -22,7 +22,7 @@ struct call {
 	enum call_place     place;
 	bool                is_hello;
 	bool                is_repeatable; /* applied twice, it does no harm */
-	bool                is_bound; /* of no use on another connection */
+	bool                is_bound;      /* of no use on another connection */
 	bool                was_sent; /* in part at least, on an earlier connection */
 	int                 repeats_left;
 	uint32_t            msgid;

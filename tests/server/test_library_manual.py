@@ -95,7 +95,7 @@ def test_pages_refer_to_pages_that_there_are():
             assert name in ours, path
 
 
-@pytest.mark.parametrize("page, code", list(examples()))
+@pytest.mark.parametrize("page, code", list(examples()), ids=lambda value: value[:24])
 def test_an_example_compiles(page, code, tmp_path):
     assert code.strip(), page
     source = tmp_path / "example.c"
