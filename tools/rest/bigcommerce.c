@@ -38,6 +38,18 @@ static const struct codec as_authentication = { .decode_pairs = decode_authentic
 	.encode = encode_authentication,
 	.type = "object" };
 
+/* The id of the customer whose form field it is. */
+static void
+encode_owner(struct out *out, const struct encoding *in, const struct mapping *row,
+    struct slice value)
+{
+	(void)row;
+	(void)value;
+	out_int(out, parts_integer(in->record, CUSTOMER_ID));
+}
+
+static const struct codec as_owner = { .encode = encode_owner };
+
 // clang-format off
 #define READ MAP_READ_ONLY
 #define TEXT(name, field, min, max) { name, field, &as_text, MAP_NULL_KEEPS, "\"\"", min, max }
@@ -55,6 +67,7 @@ static const struct mapping credit_fields[] = {
 static const struct nested credit = { &credit_shape, credit_fields };
 
 static const struct mapping form_fields[] = {
+	{ "customer_id", FIELD_NONE, &as_owner, READ, "0" },
 	{ "name",  FORM_FIELD_NAME,  &as_text, MAP_REQUIRED | MAP_NOT_NULL, "\"\"" },
 	{ "value", FORM_FIELD_VALUE, &as_raw,  MAP_REQUIRED | MAP_NOT_NULL, "\"\"" },
 	{ NULL }

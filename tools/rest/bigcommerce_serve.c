@@ -291,6 +291,8 @@ create_all(struct work *work, const struct slice *args, size_t count, bool probe
 	for (size_t i = 0; i < count && is_complete; i++) {
 		if (answers[i]->status == STATUS_INVALID) {
 			work->object = json_array_get(work->body, i);
+			snprintf(
+			    work->object_path, sizeof(work->object_path), "%zu.", i);
 			work_note_violations(work, answers[i]);
 		} else if (answers[i]->status != STATUS_OK) {
 			work_refuse_answer(work, answers[i]);
@@ -452,7 +454,7 @@ bigcommerce_write_error(
     struct out *out, struct work *work, const struct complaint *complaint)
 {
 	struct slice subject = complaint->subject;
-	bool         has_bad_id = false;
+	bool         has_bad_id = false, has_taken = false;
 
 	/* Without it a popular client asks again at once, for ever. */
 	if (complaint->http == 429 || complaint->http == 503)
@@ -476,10 +478,14 @@ bigcommerce_write_error(
 		const struct field_fault *fault = &complaint->faults[i];
 		bool is_id = fault->fault == FAULT_MISSING && ends_with_id(fault->path);
 
-		/* Of ids that nobody has, BigCommerce names the first. */
-		if (!is_id || !has_bad_id)
+		bool is_taken = fault->fault == FAULT_TAKEN;
+
+		/* Of ids that nobody has, BigCommerce names the first; emails that are
+		 * taken share one key. */
+		if (!(is_id && has_bad_id) && !(is_taken && has_taken))
 			write_fault(out, work, fault);
 		has_bad_id = has_bad_id || is_id;
+		has_taken = has_taken || is_taken;
 	}
 	out_close(out, '}');
 	out_close(out, '}');

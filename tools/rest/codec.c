@@ -434,7 +434,9 @@ encode_object(struct out *out, const struct encoding *in, const struct mapping *
 {
 	const struct nested *nested = row->nested;
 	struct parts         parts;
-	struct encoding      inner = { .work = in->work, .parts = &parts };
+	struct encoding      inner = { .work = in->work,
+		     .parts = &parts,
+		     .record = in->record != NULL ? in->record : in->parts };
 
 	parts_split(&parts, nested->shape, value);
 	out_open(out, '{');

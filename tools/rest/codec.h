@@ -52,6 +52,7 @@ bool decode_refuse(struct decoding *in, enum fault fault, const struct mapping *
 struct encoding {
 	struct work        *work;
 	const struct parts *parts;
+	const struct parts *record; /* that PARTS lie in; NULL: they are it */
 	/* Only these names, when there are any, and those of MAP_ON_REQUEST that WITH
 	 * names. */
 	const struct slice *only, *with;

@@ -517,6 +517,15 @@ reason_of(const struct answer *answer)
 	return reasons[answer->status];
 }
 
+static bool
+has_fault_at(const struct work *work, const char *path)
+{
+	for (unsigned i = 0; i < work->fault_count; i++)
+		if (strcmp(work->faults[i].path, path) == 0)
+			return true;
+	return false;
+}
+
 /* Note ERROR, {path, code, message}, of the server as a fault of the JSON. */
 static void
 note_violation(struct work *work, struct customerd_slice error)
@@ -525,6 +534,7 @@ note_violation(struct work *work, struct customerd_slice error)
 	struct fault_place     place;
 	struct field_fault    *noted;
 	enum fault             fault = FAULT_CONFLICT;
+	char                   where[FAULT_PATH_BYTES];
 
 	customerd_get_text(error, "path", &path);
 	customerd_get_text(error, "code", &code);
@@ -534,7 +544,11 @@ note_violation(struct work *work, struct customerd_slice error)
 			slice_text(rule_info((enum rule)i)->name), from_client(code)))
 			fault = i;
 	fault_place_of(&place, work, from_client(path));
-	noted = work_fault(work, fault, place.row, place.path);
+	snprintf(where, sizeof(where), "%s%.100s", work->object_path, place.path);
+	/* What was found wrong here was not sent, and so the server misses it. */
+	if (has_fault_at(work, where))
+		return;
+	noted = work_fault(work, fault, place.row, where);
 	if (noted == NULL)
 		return;
 	noted->shape = place.shape;
