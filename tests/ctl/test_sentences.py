@@ -131,7 +131,7 @@ def test_the_manual_is_clean_mdoc():
 def complete(*words):
     """What bash offers when WORDS were typed and the last one is being completed."""
     script = ctl("completion", "bash").out + (
-        '\nCOMP_WORDS=(customerctl "$@"); COMP_CWORD=$#\n'
+        '\nCOMP_LINE="customerctl $*"; COMP_POINT=${#COMP_LINE}\n'
         '_customerctl 2>/dev/null; printf "%s\\n" "${COMPREPLY[@]}"\n')
     done = subprocess.run(["bash", "-c", script, "bash", *words], capture_output=True,
                           text=True, check=True)
@@ -143,6 +143,7 @@ def complete(*words):
     (["customer", "anonymize", "12", ""], {"cancel"}),
     (["customer", "update", "12", "first"], {"first_name="}),
     (["customer", "update", "12", "email=a", "last"], {"last_name="}),
+    (["customer", "anonymize", "ada@example.com", "c"], {"cancel"}),
     (["store", "create", "m"], {"mode="}), (["call", "customer.g"], {"customer.get"}),
     (["--json", "tag", "l"], {"list"}), (["--token", "customer", "tag", "l"], {"list"}),
     (["customer", "list", "--li"], {"--limit"}), (["ping", "--js"], {"--json"}),

@@ -115,7 +115,7 @@ def test_csv_is_read_as_it_is_written_elsewhere(run, shop, tmp_path):
 
 
 @pytest.mark.parametrize("names, why", [
-    ("email,colour", 'no field "colour"'), ("", "no row of names"),
+    ("email,colour", 'no field "colour"'), ("", "no row of names"), ("email,phone,email", '"email" stands there twice'),
     ("email,contacts.0.type", 'nothing below "contacts"')])
 def test_a_column_that_is_no_field_is_refused_before_anything_is_sent(run, tmp_path, names,
                                                                       why):

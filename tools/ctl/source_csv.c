@@ -42,6 +42,12 @@ take_name(struct source *source, const char *name)
 	if (column->path == NULL || column->path[0] == '_')
 		return;
 	column->field = typed_find(&record_shapes[RECORD_CUSTOMER], column->path, why);
+	for (unsigned i = 0; i + 1 < source->column_count; i++)
+		if (strcmp(source->columns[i].path, column->path) == 0) {
+			column->field = NULL;
+			snprintf(why, sizeof(why), "\"%.100s\" stands there twice",
+			    column->path);
+		}
 	if (column->field == NULL && source->why[0] == '\0')
 		memcpy(source->why, why, sizeof(why));
 }
