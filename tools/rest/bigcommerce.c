@@ -60,6 +60,10 @@ const struct mapping bigcommerce_authentication[] = {
 	{ NULL }
 };
 
+static const struct nested authentication = {
+	&record_shapes[RECORD_CUSTOMER], bigcommerce_authentication
+};
+
 static const struct mapping credit_fields[] = {
 	{ "amount", CREDIT_AMOUNT, &as_number, MAP_REQUIRED | MAP_NOT_NULL, "0", -CREDIT_MAX, CREDIT_MAX },
 	{ NULL }
@@ -76,7 +80,7 @@ static const struct nested form_field = { &form_field_shape, form_fields };
 
 static const struct mapping customer_fields[] = {
 	{ "id", CUSTOMER_ID, &as_integer, READ, "0" },
-	{ "authentication", FIELD_NONE, &as_authentication, MAP_NULL_KEEPS, NULL,
+	{ "authentication", FIELD_NONE, &as_authentication, MAP_NULL_KEEPS, NULL, .nested = &authentication,
 		.meaning = "How the customer logs in" },
 	TEXT("company", CUSTOMER_COMPANY, 0, 255),
 	{ "customer_group_id", CUSTOMER_GROUP, &as_positive, MAP_NULL_KEEPS, "0" },

@@ -9,14 +9,15 @@ on_request(void *user, struct http_exchange *exchange)
 {
 	struct rest *rest = user;
 
-	engine_serve(&rest->engine, exchange);
+	if (!docs_serve(&rest->docs, exchange))
+		engine_serve(&rest->engine, exchange);
 }
 
 static void
 on_cancel(void *user, struct http_exchange *exchange)
 {
 	(void)user;
-	engine_cancel(exchange);
+	engine_cancel(exchange); /* Documents are answered at once. */
 }
 
 static void

@@ -143,6 +143,8 @@ run(struct rest *rest)
 	int  code = EXIT_SUCCESS;
 
 	engine_init(&rest->engine, &rest->upstream, &settings);
+	if (!rest->options.no_docs)
+		docs_open(&rest->docs, formats, rest->options.public_url);
 	rest->ev = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
 	if (rest->ev != NULL)
 		catch_signals(rest);
@@ -159,6 +161,7 @@ run(struct rest *rest)
 	if (rest->ev != NULL)
 		ev_loop_destroy(rest->ev);
 	engine_fini(&rest->engine);
+	docs_close(&rest->docs);
 	return code;
 }
 

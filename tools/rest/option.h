@@ -43,6 +43,8 @@
 	    "what links in answers begin with; else http:// and the Host of the request")  \
 	X(concurrent_max, "concurrent-max", NUMBER, "N", "3", 0, 1000,                     \
 	    "requests at once for a store, where its format bounds them; 0 for no bound")  \
+	X(no_docs, "no-docs", FLAG, "", "no", 0, 1,                                        \
+	    "serve neither /docs nor /openapi")                                            \
 	X(connections_max, "connections-max", NUMBER, "N", "1000", 1, 100000,              \
 	    "connections open at once; more are refused")                                  \
 	X(body_bytes_max, "body-bytes-max", NUMBER, "BYTES", "262144", 1, 1048576,         \

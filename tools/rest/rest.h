@@ -10,6 +10,7 @@
 #include <ev.h>
 
 #include "server/base/log.h"
+#include "tools/rest/docs.h"
 #include "tools/rest/engine.h"
 #include "tools/rest/http.h"
 #include "tools/rest/metrics.h"
@@ -22,6 +23,7 @@ struct rest {
 	struct rest_options options;
 	struct upstream     upstream;
 	struct engine       engine;
+	struct docs         docs;
 	struct metrics      metrics;
 	struct http_server *front; /* what clients see */
 	struct http_server *admin; /* /live, /ready, /metrics */
