@@ -284,6 +284,9 @@ def test_an_import_that_was_ended_goes_on_without_doubling_or_leaving_out(
     if end != signal.SIGKILL:
         assert process.returncode == STOPPED and "--resume goes on there" in said, said
     assert 0 < len(all_of(shop.c)) < 4950
+    # What came behind the state will come again.
+    with open(path + ".failed", "a", encoding="utf-8") as file:
+        file.write('{"_line": 1')
     again = run("import", name)
     assert again.status == USAGE and "--resume" in again.said
     done = run("import", name, "--resume")
@@ -343,6 +346,8 @@ def test_an_export_that_was_ended_goes_on(run, server, shop, tmp_path, name):
     said = process.communicate(timeout=PATIENCE_S)[1]
     assert process.returncode == STOPPED and "--resume goes on" in said, said
     assert not os.path.exists(tmp_path / name)
+    with open(tmp_path / (name + ".part"), "a", encoding="utf-8") as file:
+        file.write('{"id"')   # as a crash may leave it
     assert run("export", name, "--resume").status == DONE
     assert (tmp_path / name).read_bytes() == (tmp_path / ("whole" + name[3:])).read_bytes()
 

@@ -75,7 +75,8 @@ take_state(struct import *import, json_t *state)
 	import->failed_bytes = failed_bytes;
 	import->resumed_count = done + failed;
 	/* What failed behind the place will fail again. */
-	if (failed_bytes > 0 && truncate(import->failed_path, failed_bytes) != 0)
+	if (truncate(import->failed_path, failed_bytes) != 0 &&
+	    !(errno == ENOENT && failed_bytes == 0))
 		return refuse(import, "the file of failed lines is gone");
 	return offset == 0 || source_seek(import->source, import->place);
 }
