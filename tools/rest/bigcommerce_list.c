@@ -31,11 +31,13 @@ static const struct reason_text bad_value = { REASON_BAD_PARAMETER, 422, "",
 static bool
 next_part(struct slice *list, struct slice *part)
 {
-	const char *comma = memchr(list->data, ',', list->len);
-	size_t      len = comma != NULL ? (size_t)(comma - list->data) : list->len;
+	const char *comma;
+	size_t      len;
 
 	if (list->len == 0)
 		return false;
+	comma = memchr(list->data, ',', list->len);
+	len = comma != NULL ? (size_t)(comma - list->data) : list->len;
 	*part = slice_of(list->data, len);
 	len += comma != NULL;
 	*list = slice_of(list->data + len, list->len - len);

@@ -22,11 +22,13 @@ commercelayer_origin(struct work *work)
 bool
 commercelayer_next_word(struct slice *list, struct slice *word)
 {
-	const char *comma = memchr(list->data, ',', list->len);
-	size_t      len = comma != NULL ? (size_t)(comma - list->data) : list->len;
+	const char *comma;
+	size_t      len;
 
 	if (list->len == 0)
 		return false;
+	comma = memchr(list->data, ',', list->len);
+	len = comma != NULL ? (size_t)(comma - list->data) : list->len;
 	*word = slice_of(list->data, len);
 	len += comma != NULL;
 	*list = slice_of(list->data + len, list->len - len);

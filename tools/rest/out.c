@@ -70,7 +70,8 @@ put_quoted(struct out *json, struct slice text)
 		put_escaped(json, c);
 		begin = i + 1;
 	}
-	buf_put(json->out, text.data + begin, text.len - begin);
+	if (begin < text.len) /* an empty text may have no address */
+		buf_put(json->out, text.data + begin, text.len - begin);
 	buf_put(json->out, "\"", 1);
 }
 

@@ -35,6 +35,9 @@ note_failure(struct call_made *made, enum customerd_status status,
 		answer->revision = error->revision;
 		answer->details =
 		    arena_copy(work_arena(made->work), from_client(error->details));
+	} else if (status == CUSTOMERD_MISUSE) {
+		/* All else is checked: the arguments hold too many values. */
+		answer->status = STATUS_TOO_LARGE;
 	} else if (status == CUSTOMERD_UNKNOWN &&
 		   methods[made->method].access == METHOD_WRITE) {
 		answer->status = STATUS_UNKNOWN;
@@ -107,7 +110,7 @@ send_call(struct call_made *made)
 		work->pending++;
 	} else {
 		made->is_done = true;
-		note_failure(made, CUSTOMERD_NOT_SENT, &error);
+		note_failure(made, status, &error);
 	}
 }
 
