@@ -101,6 +101,9 @@ test('customers from their creation to their end', async () => {
 test('pages, and the links between them', async () => {
   const people = Array.from({ length: 10 }, (_, i) => person(i));
   const ids = holds('written', await bc.post('/customers', people)).map(({ id }) => id);
+  const notes = ids.map((id) => ({ id, notes: `n${id}` }));
+  const noted = holds('written', await bc.put('/customers', notes));
+  assert.deepStrictEqual(noted.map((customer) => customer.notes), notes.map((one) => one.notes));
   const one = await bc.get('/customers?limit=4&page=1');
   holds('listed', one);
   assert.strictEqual(one.meta.pagination.total, 10);

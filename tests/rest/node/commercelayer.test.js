@@ -87,11 +87,13 @@ test('groups, and who is in them', async () => {
   assert.deepStrictEqual(each(members, 'id'), [ada.id]);
   const whole = await cl.customers.retrieve(ada.id, { include: ['customer_group'] });
   assert.strictEqual(whole.customer_group.name, 'Friends');
+  assert.strictEqual((await cl.customers.orders(ada.id)).length, 0);
 
   const renamed = await cl.customer_groups.update({ id: group.id, name: 'Old friends' });
   assert.strictEqual(renamed.name, 'Old friends');
   await cl.customers.update({ id: ada.id, customer_group: cl.customer_groups.relationship(null) });
   assert.strictEqual((await cl.customer_groups.customers(group.id)).length, 0);
+  assert.strictEqual(await cl.customers.customer_group(ada.id), null);
   await cl.customer_groups.delete(group.id);
   await refused(cl.customer_groups.retrieve(group.id), 404, 'RECORD_NOT_FOUND');
 });
