@@ -204,6 +204,27 @@ def test_a_token_is_shown_with_its_secret_once(server, shop):
     assert wrong.status == USAGE and "customers.read" in wrong.said
 
 
+@pytest.mark.parametrize("text, time_ms", [
+    ("2030-12-31", 1924905600000), ("2030-12-31T23:59:59Z", 1924991999000),
+    ("2030-12-31T23:59:59.5Z", 1924991999500), ("2028-02-29T00:00:00.007Z", 1835395200007),
+    ("1924905600000", 1924905600000), ("2030-02-30", None), ("2030-13-01", None),
+    ("2030-12-31T24:00:00Z", None), ("2030-12-31T23:59:59", None), ("2030-12-31x", None),
+    ("2030-1-1", None), ("tomorrow", None), ("12y", None), ("d", None), ("-1", None),
+    ("99999999999999d", None)])
+def test_times_are_written_in_several_ways(server, shop, text, time_ms):
+    shop.token()
+    id = str(shop.last_token["id"])
+    done = ctl_unix(server, "token", "update", id, "expires_at=" + text)
+    if time_ms is None:
+        assert done.status == USAGE and "expires_at is a time" in done.said
+        return
+    token = ctl_unix(server, "token", "show", id, "--columns", "expires_at", "--json")
+    assert token.json() == {"expires_at": time_ms}
+    shown = ctl_unix(server, "token", "show", id, "--columns", "expires_at").out.split()[1]
+    assert ctl_unix(server, "token", "update", id, "expires_at=" + shown,
+                    "--json").json()["changed"] is False
+
+
 def test_a_token_shows_its_own_store_without_naming_it(run, shop):
     assert run("store", "show", "--json").json()["id"] == shop.store
 

@@ -353,7 +353,7 @@ def test_an_export_that_was_ended_goes_on(run, server, shop, tmp_path, name):
 
 
 def test_a_bar_is_drawn_on_a_terminal_only(server, shop, tmp_path):
-    write(tmp_path / "in.ndjson", people(5000))
+    write(tmp_path / "in.ndjson", people(20000))
     master, slave = pty.openpty()
     process = subprocess.Popen(
         [CUSTOMERCTL, "--unix", server.unix, "import", str(tmp_path / "in.ndjson")],

@@ -45,8 +45,10 @@ parse_number(const char *text, int64_t *time_ms)
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		if (*end != units[i].letter || end[1] != '\0')
 			continue;
+		if (number > INTEGER_MAX / units[i].ms / 2)
+			return false;
 		*time_ms = when_now_ms() + number * units[i].ms;
-		return number < INTEGER_MAX / units[i].ms / 2;
+		return true;
 	}
 	return *end == '\0';
 }
@@ -69,7 +71,7 @@ static bool
 parse_date(const char *text, int64_t *time_ms)
 {
 	struct tm time = { .tm_mday = 0 };
-	int       date_len = 0, clock_len = 0, ms = 0, mday;
+	int       date_len = 0, clock_len = 0, ms = 0, mon, mday;
 	time_t    seconds;
 
 	sscanf(text, "%4d-%2d-%2d%n", &time.tm_year, &time.tm_mon, &time.tm_mday,
@@ -85,10 +87,12 @@ parse_date(const char *text, int64_t *time_ms)
 		return false;
 	time.tm_year -= 1900;
 	time.tm_mon -= 1;
+	mon = time.tm_mon;
 	mday = time.tm_mday;
 	seconds = timegm(&time);
 	*time_ms = seconds * INT64_C(1000) + ms;
-	return seconds >= 0 && time.tm_mday == mday; /* not the 31st of June */
+	/* Not the 31st of June, which timegm() takes for the 1st of July. */
+	return seconds >= 0 && time.tm_mon == mon && time.tm_mday == mday;
 }
 
 bool
