@@ -27,29 +27,12 @@ static const struct reason_text bad_integer = { REASON_BAD_PARAMETER, 422, "",
 static const struct reason_text bad_value = { REASON_BAD_PARAMETER, 422, "",
 	"The query parameter {} has a wrong value.", NULL };
 
-/* Cut the next part off *LIST, which has commas; false at its end. */
-static bool
-next_part(struct slice *list, struct slice *part)
-{
-	const char *comma;
-	size_t      len;
-
-	if (list->len == 0)
-		return false;
-	comma = memchr(list->data, ',', list->len);
-	len = comma != NULL ? (size_t)(comma - list->data) : list->len;
-	*part = slice_of(list->data, len);
-	len += comma != NULL;
-	*list = slice_of(list->data + len, list->len - len);
-	return true;
-}
-
 static bool
 take_with(struct query *query, struct slice value)
 {
 	struct slice part;
 
-	while (next_part(&value, &part)) {
+	while (next_item(&value, &part)) {
 		if (slice_equal(part, SLICE("storecredit")))
 			query->with[0] = SLICE("store_credit_amounts");
 		else if (slice_equal(part, SLICE("formfields")))
@@ -129,7 +112,7 @@ take_query(struct work *work, struct query *query)
 		    request->parameters[i].name, false);
 		return false;
 	}
-	for (ids = query->ids; next_part(&ids, &id);) {
+	for (ids = query->ids; next_item(&ids, &id);) {
 		if (text_to_id(id, &number))
 			continue;
 		work_refuse_text(work, &bad_integer, id, false);
@@ -209,7 +192,7 @@ answer_named(struct work *work, const struct query *query)
 	unsigned     count = 0, begin, end;
 	bool         waits = false;
 
-	while (next_part(&list, &part) && count < BIGCOMMERCE_PAGE_SIZE_MAX) {
+	while (next_item(&list, &part) && count < BIGCOMMERCE_PAGE_SIZE_MAX) {
 		const struct answer *answer;
 		int64_t              id = 0;
 
@@ -286,7 +269,7 @@ bigcommerce_delete(struct work *work)
 
 	if (!take_query(work, &query))
 		return;
-	for (list = query.ids; next_part(&list, &part);) {
+	for (list = query.ids; next_item(&list, &part);) {
 		const struct answer *answer;
 
 		if (!text_to_id(part, &id) || id == 0)

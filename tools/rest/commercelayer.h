@@ -40,9 +40,6 @@ void commercelayer_write_linkage(struct out *out, struct work *work,
 /* Whether the query asks to include NAME. */
 bool commercelayer_includes(const struct work *work, const char *name);
 
-/* Cut the next word off *LIST, which has commas; false at its end. */
-bool commercelayer_next_word(struct slice *list, struct slice *word);
-
 /* "http://host", from which links are made. */
 const char *commercelayer_origin(struct work *work);
 

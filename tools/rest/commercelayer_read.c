@@ -145,7 +145,7 @@ check_words(struct work *work, struct slice list,
 {
 	struct slice word;
 
-	while (commercelayer_next_word(&list, &word)) {
+	while (next_item(&list, &word)) {
 		if (is_good(resource, word))
 			continue;
 		work_refuse_text(work, text, word, false);

@@ -20,28 +20,12 @@ commercelayer_origin(struct work *work)
 }
 
 bool
-commercelayer_next_word(struct slice *list, struct slice *word)
-{
-	const char *comma;
-	size_t      len;
-
-	if (list->len == 0)
-		return false;
-	comma = memchr(list->data, ',', list->len);
-	len = comma != NULL ? (size_t)(comma - list->data) : list->len;
-	*word = slice_of(list->data, len);
-	len += comma != NULL;
-	*list = slice_of(list->data + len, list->len - len);
-	return true;
-}
-
-bool
 commercelayer_includes(const struct work *work, const char *name)
 {
 	struct slice list, word;
 
 	http_parameter(&work->exchange->request, "include", &list);
-	while (commercelayer_next_word(&list, &word))
+	while (next_item(&list, &word))
 		if (slice_equal(word, slice_text(name)))
 			return true;
 	return false;
@@ -56,7 +40,7 @@ wanted_fields(struct work *work, const char *type, struct slice only[ONLY_MAX])
 
 	http_parameter(
 	    &work->exchange->request, work_text(work, "fields[%s]", type), &list);
-	while (count < ONLY_MAX && commercelayer_next_word(&list, &word))
+	while (count < ONLY_MAX && next_item(&list, &word))
 		only[count++] = word;
 	return count;
 }

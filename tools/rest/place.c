@@ -13,7 +13,7 @@
 static struct slice
 take_step(struct slice *path)
 {
-	const char  *dot = memchr(path->data, '.', path->len);
+	const char  *dot = path->len > 0 ? memchr(path->data, '.', path->len) : NULL;
 	struct slice step = *path;
 
 	if (dot == NULL) {

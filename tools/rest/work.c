@@ -334,6 +334,22 @@ text_to_id(struct slice text, int64_t *id)
 	return text.len > 0 && *id <= INTEGER_MAX;
 }
 
+bool
+next_item(struct slice *list, struct slice *item)
+{
+	const char *comma;
+	size_t      len;
+
+	if (list->len == 0)
+		return false;
+	comma = memchr(list->data, ',', list->len);
+	len = comma != NULL ? (size_t)(comma - list->data) : list->len;
+	*item = slice_of(list->data, len);
+	len += comma != NULL;
+	*list = slice_of(list->data + len, list->len - len);
+	return true;
+}
+
 static bool
 is_uid(struct slice text)
 {

@@ -140,6 +140,9 @@ struct slice work_args_id(struct work *work, struct slice id);
 /* A decimal number without sign, at most 2^53 - 1. */
 bool text_to_id(struct slice text, int64_t *id);
 
+/* Cut the next item off *LIST, "a,b,c"; false at its end. */
+bool next_item(struct slice *list, struct slice *item);
+
 /* {KEY: VALUE}, for work_call(). */
 struct slice work_args_text(struct work *work, const char *key, struct slice value);
 struct slice work_args_integer(struct work *work, const char *key, int64_t value);
