@@ -1,5 +1,6 @@
 """What one peer, or the machine, does must not become everybody's trouble."""
 
+import contextlib
 import json
 import os
 import resource
@@ -57,9 +58,11 @@ def test_a_file_that_is_cut_while_it_is_served_ends_the_server_by_name():
     with Server() as server:
         operator = server.operator()
         os.truncate(os.path.join(server.data, "data.mdb"), 8192)
-        for _ in range(3):
-            operator.send("store.list")
-        assert operator.closed()
+        with contextlib.suppress(BrokenPipeError):  # gone before all was sent
+            for _ in range(3):
+                operator.send("store.list")
+        with contextlib.suppress(ConnectionResetError):
+            assert operator.closed()
         assert server.wait() == 74
         assert server.data in server.log[-1] and "customerd verify" in server.log[-1]
 
