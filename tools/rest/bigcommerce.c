@@ -71,7 +71,7 @@ static const struct mapping credit_fields[] = {
 static const struct nested credit = { &credit_shape, credit_fields };
 
 static const struct mapping form_fields[] = {
-	{ "customer_id", FIELD_NONE, &as_owner, READ, "0" },
+	{ "customer_id", FIELD_NONE, &as_owner, READ, "0", .meaning = "Whose answer it is" },
 	{ "name",  FORM_FIELD_NAME,  &as_text, MAP_REQUIRED | MAP_NOT_NULL, "\"\"" },
 	{ "value", FORM_FIELD_VALUE, &as_raw,  MAP_REQUIRED | MAP_NOT_NULL, "\"\"" },
 	{ NULL }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "proto/limits.h"
 #include "tools/rest/docs_files.h"
 #include "tools/rest/openapi.h"
 
@@ -37,12 +38,12 @@ text(struct buf *out, const char *words)
 
 /* The same inside of single quotes of a shell. */
 static void
-quoted(struct buf *out, const char *words)
+quoted(struct buf *out, struct slice words)
 {
-	for (; *words != '\0'; words++) {
-		if (*words == '\'')
+	for (size_t i = 0; i < words.len; i++) {
+		if (words.data[i] == '\'')
 			raw(out, "'\\'");
-		escape(out, *words);
+		escape(out, words.data[i]);
 	}
 }
 
@@ -138,13 +139,13 @@ write_curl(struct buf *out, const struct example *example)
 	raw(out, "<pre tabindex=\"0\"><code>curl -g -X ");
 	raw(out, http_method_name(example->route->method));
 	raw(out, " '{{origin}}<span data-is=\"target\">");
-	quoted(out, example->target);
+	quoted(out, slice_text(example->target));
 	raw(out, "</span>'");
 	if (!example->route->is_public) {
 		raw(out, " \\\n  -H '");
 		write_credential(out, format, ": ");
 		raw(out, "<span data-is=\"token\">");
-		quoted(out, example->token);
+		quoted(out, slice_text(example->token));
 		raw(out, "</span>'");
 	}
 	raw(out, " \\\n  -H 'Accept: ");
@@ -154,7 +155,7 @@ write_curl(struct buf *out, const struct example *example)
 		raw(out, " \\\n  -H 'Content-Type: ");
 		raw(out, format->request_types[0]);
 		raw(out, "' \\\n  -d '<span data-is=\"body\">");
-		quoted(out, example->body);
+		quoted(out, slice_text(example->body));
 		raw(out, "</span>'");
 	}
 	raw(out, "</code></pre>\n");
@@ -249,25 +250,38 @@ write_type(struct buf *out, const json_t *schema)
 		raw(out, i > 0 ? " or " : "");
 		raw(out, json_string_value(one));
 	}
+	if (json_object_get(schema, "format") != NULL) {
+		raw(out, ", ");
+		raw(out, get_text(schema, "format"));
+	}
+}
+
+/* A bound that only says what JSON can hold tells people nothing. */
+static const json_t *
+get_bound(const json_t *schema, const char *key)
+{
+	const json_t *bound = json_object_get(schema, key);
+
+	return json_integer_value(bound) < INTEGER_MAX ? bound : NULL;
 }
 
 static void
 write_range(struct buf *out, const json_t *schema, const char *min_key,
     const char *max_key, const char *unit)
 {
-	const json_t *min = json_object_get(schema, min_key);
-	const json_t *max = json_object_get(schema, max_key);
+	const json_t *min = get_bound(schema, min_key);
+	const json_t *max = get_bound(schema, max_key);
 
 	if (min == NULL && max == NULL)
 		return;
 	if (max == NULL)
 		raw(out, "at least ");
 	else if (min == NULL)
-		raw(out, "at most ");
+		raw(out, "up to ");
 	if (min != NULL)
 		number(out, json_integer_value(min));
-	if (min != NULL && max != NULL)
-		raw(out, json_equal(min, max) ? "" : " to ");
+	if (min != NULL && max != NULL && !json_equal(min, max))
+		raw(out, " to ");
 	if (max != NULL && !json_equal(min, max))
 		number(out, json_integer_value(max));
 	raw(out, unit);
@@ -314,7 +328,7 @@ write_fields(struct buf *out, const struct mapping *rows, const struct shape *sh
 
 		raw(out, "<tr><th scope=\"row\"><code><i>");
 		raw(out, prefix);
-		raw(out, "</i>");
+		raw(out, "</i><wbr>");
 		raw(out, row->name);
 		raw(out, "</code></th><td>");
 		write_type(out, schema);
@@ -463,8 +477,8 @@ docs_page_fill(struct buf *out, struct slice page, struct slice origin)
 		size_t len = place != NULL ? (size_t)(place - page.data) : page.len;
 
 		buf_put(out, page.data, len);
-		for (size_t i = 0; place != NULL && i < origin.len; i++)
-			escape(out, origin.data[i]);
+		if (place != NULL) /* inside of single quotes, too */
+			quoted(out, origin);
 		len += place != NULL ? mark.len : 0;
 		page = slice_of(page.data + len, page.len - len);
 	}
