@@ -31,11 +31,11 @@ main(int argc, char *argv[])
 	if (!option_parse(&ctl.options, argc, argv))
 		return CTL_USAGE;
 	if (run_plain_option(&ctl.options, argv + optind, argc - optind))
-		return ctl_flush();
+		return (int)ctl_flush();
 	if (!sentence_find(&command, argv + optind, argc - optind) ||
 	    !sentence_options(command.sentence, &ctl.options))
 		return CTL_USAGE;
 	done = command.sentence->run(&ctl, &command);
 	customerd_close(ctl.c);
-	return done;
+	return (int)done;
 }
