@@ -215,13 +215,13 @@ domain_write(struct call *call, struct kv_txn *txn)
 		return STATUS_CANCELLED;
 	if (call->deadline_ms != 0 && clock_mono_ms() >= call->deadline_ms)
 		return STATUS_DEADLINE;
-	if (call->meta.dry_run)
-		return run_dry(call, txn);
 	if (has_key) {
 		status = idempotency_find(call, txn, &found);
 		if (status != STATUS_OK || found)
 			return status;
 	}
+	if (call->meta.dry_run)
+		return run_dry(call, txn);
 	status = run_write(call, txn);
 	if (status == STATUS_OK && has_key)
 		idempotency_keep(call, txn);

@@ -189,6 +189,14 @@ def test_a_dry_run_is_judged_like_any_other(c, ada):
             dry_run=True)
 
 
+def test_a_dry_run_with_a_known_key_has_the_answer_that_is_kept(c, ada):
+    create = {"set": {"email": fresh("known") + "@example.com"}}
+    first = c.call("customer.create", create, idempotency_key="k")
+    assert c.call("customer.create", create, idempotency_key="k", dry_run=True) == first
+    refused(c, "customer.update", {"id": ada["id"], "set": {"company": "x"}},
+            "IDEMPOTENCY_MISMATCH", idempotency_key="k", dry_run=True)
+
+
 def test_a_dry_run_keeps_no_idempotency_key(c, ada):
     update = {"id": ada["id"], "set": {"company": "x"}}
     c.call("customer.update", update, dry_run=True, idempotency_key="k")
