@@ -178,6 +178,10 @@ write_list(struct work *work, const struct query *query, const struct slice *rec
 		bigcommerce_write_customer(
 		    &json, work, records[i], query->with, query->with_count);
 	out_close(&json, ']');
+	if (total == 1 && count == 1)
+		customerd_get_integer(
+		    (struct customerd_slice){ records[0].data, records[0].len },
+		    "revision", &work->revision);
 	write_pagination(&json, work, query, count, total);
 	out_close(&json, '}');
 	work_respond(work, 200, &json);
@@ -258,6 +262,22 @@ bigcommerce_list(struct work *work)
 
 /* ---- deletes ---- */
 
+static struct slice
+pack_delete(struct work *work, int64_t id)
+{
+	struct buf buf;
+
+	buf_init(&buf, FRAME_BYTES_MAX);
+	pack_map(&buf, work->if_revision > 0 ? 2 : 1);
+	pack_literal(&buf, "id");
+	pack_integer(&buf, id);
+	if (work->if_revision > 0) {
+		pack_literal(&buf, "if_revision");
+		pack_integer(&buf, work->if_revision);
+	}
+	return work_keep(work, &buf);
+}
+
 /* Who is not there needs no deleting. */
 void
 bigcommerce_delete(struct work *work)
@@ -269,13 +289,21 @@ bigcommerce_delete(struct work *work)
 
 	if (!take_query(work, &query))
 		return;
+	work->part = work->part_count = 0;
+	for (list = query.ids; next_item(&list, &part);)
+		work->part_count++;
+	/* A revision is that of one record. */
+	if (work->if_revision > 0 && work->part_count > 1) {
+		work_refuse(work, REASON_REVISION_MISMATCH, slice_of(NULL, 0));
+		return;
+	}
 	for (list = query.ids; next_item(&list, &part);) {
 		const struct answer *answer;
 
+		work->part++;
 		if (!text_to_id(part, &id) || id == 0)
 			continue;
-		answer = work_call(
-		    work, METHOD_CUSTOMER_DELETE, work_args_integer(work, "id", id));
+		answer = work_call(work, METHOD_CUSTOMER_DELETE, pack_delete(work, id));
 		waits = waits || answer == NULL;
 		if (answer == NULL || answer->status == STATUS_OK ||
 		    answer->status == STATUS_NOT_FOUND)

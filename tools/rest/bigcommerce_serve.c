@@ -282,8 +282,10 @@ create_all(struct work *work, const struct slice *args, size_t count, bool probe
 {
 	bool is_complete = true;
 
+	work->part_count = (unsigned)count;
 	for (size_t i = 0; i < count; i++) {
 		work->probes = probes;
+		work->part = (unsigned)i + 1;
 		answers[i] = work_call(work, METHOD_CUSTOMER_CREATE, args[i]);
 		work->probes = false;
 		is_complete = is_complete && answers[i] != NULL;
@@ -426,6 +428,27 @@ ends_with_id(const char *path)
 	return len > 3 && strcmp(path + len - 3, ".id") == 0;
 }
 
+static bool
+is_bad_id(const struct field_fault *fault)
+{
+	return fault->fault == FAULT_MISSING && ends_with_id(fault->path);
+}
+
+/* Whether one of the FAULTS before NUMBER has the same key.  Of ids that nobody has,
+ * BigCommerce names the first; emails that are taken share one key. */
+static bool
+is_told(const struct field_fault *faults, unsigned number)
+{
+	const struct field_fault *fault = &faults[number];
+
+	for (unsigned i = 0; i < number; i++)
+		if (strcmp(faults[i].path, fault->path) == 0 ||
+		    (faults[i].fault == FAULT_TAKEN && fault->fault == FAULT_TAKEN) ||
+		    (is_bad_id(&faults[i]) && is_bad_id(fault)))
+			return true;
+	return false;
+}
+
 /* Version 2 answers a list of messages. */
 static void
 write_v2_error(struct out *out, struct work *work, const struct complaint *complaint)
@@ -454,7 +477,6 @@ bigcommerce_write_error(
     struct out *out, struct work *work, const struct complaint *complaint)
 {
 	struct slice subject = complaint->subject;
-	bool         has_bad_id = false, has_taken = false;
 
 	/* Without it a popular client asks again at once, for ever. */
 	if (complaint->http == 429 || complaint->http == 503)
@@ -474,19 +496,9 @@ bigcommerce_write_error(
 	    "api-status-codes");
 	out_key(out, "errors");
 	out_open(out, '{');
-	for (unsigned i = 0; i < complaint->fault_count; i++) {
-		const struct field_fault *fault = &complaint->faults[i];
-		bool is_id = fault->fault == FAULT_MISSING && ends_with_id(fault->path);
-
-		bool is_taken = fault->fault == FAULT_TAKEN;
-
-		/* Of ids that nobody has, BigCommerce names the first; emails that are
-		 * taken share one key. */
-		if (!(is_id && has_bad_id) && !(is_taken && has_taken))
-			write_fault(out, work, fault);
-		has_bad_id = has_bad_id || is_id;
-		has_taken = has_taken || is_taken;
-	}
+	for (unsigned i = 0; i < complaint->fault_count; i++)
+		if (!is_told(complaint->faults, i))
+			write_fault(out, work, &complaint->faults[i]);
 	out_close(out, '}');
 	out_close(out, '}');
 }

@@ -78,6 +78,16 @@ find_call(struct work *work, enum method_number method, struct slice args)
 	return NULL;
 }
 
+/* The client's key for its request, or one made of it for each call of several. */
+static const char *
+key_of(struct work *work)
+{
+	if (work->idempotency_key == NULL || work->part_count < 2)
+		return work->idempotency_key;
+	return work_text(
+	    work, "%s %u/%u", work->idempotency_key, work->part, work->part_count);
+}
+
 static void
 send_call(struct call_made *made)
 {
@@ -96,8 +106,8 @@ send_call(struct call_made *made)
 		assert(work->token.len > 0);
 		call.token = arena_text(work_arena(work), work->token);
 		call.dry_run = writes && (work->dry_run || work->probes);
-		if (writes && !work->probes)
-			call.idempotency_key = work->idempotency_key;
+		if (writes)
+			call.idempotency_key = key_of(work);
 	}
 	if (!upstream_is_ready(work->engine->upstream) ||
 	    (call.token == NULL && !made->is_operators)) {

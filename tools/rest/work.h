@@ -24,10 +24,12 @@
 #define REST_WORK_H
 
 #include "client/customerd.h"
+#include "proto/limits.h"
 #include "tools/rest/format.h"
 
 #define WORK_CALLS_MAX 512u
 #define WORK_TRIES_MAX 4u
+#define WORK_KEY_BYTES_MAX (IDEMPOTENCY_KEY_BYTES_MAX - 8u) /* room for " 512/512" */
 #define WORK_SECRET_BYTES 65u /* 64 hexadecimal digits and a NUL */
 
 struct engine;
@@ -98,7 +100,10 @@ struct work {
 	int64_t     if_revision; /* of If-Match; 0: none */
 	int64_t     revision;    /* for ETag; 0: none */
 	const char *idempotency_key, *traceparent;
-	bool        dry_run;
+	/* For keys of their own, when a request is many changes: which comes now, from
+	 * 1, and how many there are. */
+	unsigned part, part_count;
+	bool     dry_run;
 
 	struct http_pair     headers[HTTP_RESPONSE_HEADERS_MAX]; /* of the answer */
 	unsigned             header_count;
