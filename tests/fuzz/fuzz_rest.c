@@ -1,0 +1,225 @@
+/*
+ * Whatever JSON a format is sent: what it asks of the server are well-formed
+ * arguments within the bounds of a frame, and what it answers is JSON without a key
+ * given twice.
+ *
+ * The first byte of the input chooses a route that takes a body, the second how the
+ * server answers the calls; the rest is the body.
+ */
+
+#include <assert.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "proto/limits.h"
+#include "proto/pack.h"
+#include "proto/scan.h"
+#include "tools/rest/engine.h"
+#include "tools/rest/work_internal.h"
+
+#define ROUNDS_MAX 8u /* no route needs more answers one after the other */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static bool
+takes_body(const struct route *route)
+{
+	return route->method == HTTP_METHOD_POST || route->method == HTTP_METHOD_PUT ||
+	       route->method == HTTP_METHOD_PATCH;
+}
+
+/* The route that NUMBER stands for; counted around. */
+static const struct route *
+choose(unsigned number, const struct format **format)
+{
+	for (;;)
+		for (const struct format *const *f = formats; *f != NULL; f++)
+			for (const struct route *r = (*f)->routes; r->path != NULL; r++)
+				if (takes_body(r) && number-- == 0) {
+					*format = *f;
+					return r;
+				}
+}
+
+/* ---- the server ---- */
+
+static void
+check_args(const struct call_made *made)
+{
+	static const struct scan_limits limits = { .bytes_max = FRAME_BYTES_MAX,
+		.depth_max = FRAME_DEPTH_MAX - 2 /* of the message around it */,
+		.elements_max = FRAME_ELEMENTS_MAX - 16 };
+	struct scan                     scan;
+	size_t                          len = 0;
+
+	scan_init(&scan, &limits);
+	if (scan_feed(&scan, made->args, &len) == SCAN_DONE)
+		assert(len == made->args.len);
+	else /* too many values: the client library sends no such thing */
+		assert(scan_status(&scan) == STATUS_TOO_LARGE);
+}
+
+static void
+pack_record(struct buf *buf)
+{
+	pack_map(buf, 7);
+	pack_literal(buf, "id");
+	pack_integer(buf, 7);
+	pack_literal(buf, "uid");
+	pack_literal(buf, "XAyRWNUzyN");
+	pack_literal(buf, "revision");
+	pack_integer(buf, 3);
+	pack_literal(buf, "created_at");
+	pack_integer(buf, 1514808000000);
+	pack_literal(buf, "updated_at");
+	pack_integer(buf, 1514808000000);
+	pack_literal(buf, "email");
+	pack_literal(buf, "a@example.com");
+	pack_literal(buf, "name");
+	pack_literal(buf, "vip");
+}
+
+/* A record, and a list with one; the answer to anything. */
+static void
+pack_result(struct buf *buf)
+{
+	struct buf record;
+
+	buf_init(&record, FRAME_BYTES_MAX);
+	pack_record(&record);
+	pack_raw(buf, slice_of("\x8a", 1)); /* three pairs more */
+	pack_raw(buf, slice_of(record.data + 1, record.len - 1));
+	pack_literal(buf, "items");
+	pack_array(buf, 1);
+	pack_raw(buf, buf_slice(&record));
+	pack_literal(buf, "results");
+	pack_array(buf, 1);
+	pack_raw(buf, buf_slice(&record));
+	pack_literal(buf, "total");
+	pack_integer(buf, 1);
+	buf_fini(&record);
+}
+
+static void
+pack_violation(struct buf *buf, const char *path, const char *code)
+{
+	pack_map(buf, 2);
+	pack_literal(buf, "path");
+	pack_text(buf, slice_text(path));
+	pack_literal(buf, "code");
+	pack_text(buf, slice_text(code));
+}
+
+static void
+pack_details(struct buf *buf)
+{
+	pack_map(buf, 1);
+	pack_literal(buf, "errors");
+	pack_array(buf, 5);
+	pack_violation(buf, "set.email", "TAKEN");
+	pack_violation(buf, "updates.1.set.email", "TAKEN");
+	pack_violation(buf, "updates.0.id", "MISSING");
+	pack_violation(buf, "set.billing_address.country", "TOO_LONG");
+	pack_violation(buf, "set.contacts.0.type", "NOT_IN_LIST");
+}
+
+/* Answer every call with STATUS; false when none was waiting. */
+static bool
+answer_calls(struct work *work, unsigned *answered, enum status status)
+{
+	struct buf result, details;
+	bool       is_new = *answered < work->call_count;
+
+	buf_init(&result, FRAME_BYTES_MAX);
+	buf_init(&details, FRAME_BYTES_MAX);
+	pack_result(&result);
+	pack_details(&details);
+	for (; *answered < work->call_count; ++*answered) {
+		struct answer *answer = &work->calls[*answered]->answer;
+
+		check_args(work->calls[*answered]);
+		*answer = (struct answer){ .status = status };
+		if (status == STATUS_OK)
+			answer->result =
+			    arena_copy(work_arena(work), buf_slice(&result));
+		if (status == STATUS_INVALID)
+			answer->details =
+			    arena_copy(work_arena(work), buf_slice(&details));
+	}
+	buf_fini(&result);
+	buf_fini(&details);
+	return is_new;
+}
+
+/* ---- the request ---- */
+
+static void
+check_answer(const struct work *work)
+{
+	const struct http_response *response = &work->response;
+	json_error_t                error;
+	json_t                     *json;
+
+	assert(response->status >= 200 && response->status <= 599);
+	if (response->body.len == 0 || strcmp(response->content_type, "text/html") == 0)
+		return;
+	json = json_loadb(response->body.data, response->body.len,
+	    JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	assert(json != NULL);
+	json_decref(json);
+}
+
+static void
+serve(struct work *work, enum status status)
+{
+	unsigned answered = 0;
+
+	for (unsigned i = 0; i < ROUNDS_MAX; i++) {
+		work->is_answered = false;
+		work->fault_count = 0;
+		work->header_count = 0;
+		work->revision = 0;
+		for (unsigned k = 0; k < work->call_count; k++)
+			work->calls[k]->is_mentioned = false;
+		work->route->serve(work);
+		/* Nobody is there, so each call is over at once; now say how. */
+		if (!answer_calls(work, &answered, status))
+			break;
+	}
+	if (work->is_answered)
+		check_answer(work);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct upstream              upstream = { .is_ready = false };
+	const struct engine_settings settings = { .public_store = 1 };
+	struct engine                engine;
+	struct http_exchange exchange = { .request = { .host = SLICE("localhost"),
+					      .path = SLICE("/api/customers/7"),
+					      .id = "0" } };
+	struct work          work = { .engine = &engine,
+			 .exchange = &exchange,
+			 .token = SLICE("token"),
+			 .has_credentials = true };
+	struct json_problem  problem;
+
+	if (size < 2)
+		return 0;
+	work.body = json_read(slice_of((const char *)data + 2, size - 2), &problem);
+	if (work.body == NULL)
+		return 0;
+	work.route = work.any = choose(data[0], &work.format);
+	work.parameters[PARAMETER_STORE] = SLICE("1003");
+	work.parameters[PARAMETER_ID] =
+	    work.format->ids_are_uids ? SLICE("XAyRWNUzyN") : SLICE("7");
+	exchange.request.method = work.route->method;
+	arena_init(&exchange.arena, HTTP_ARENA_BYTES_MAX);
+	engine_init(&engine, &upstream, &settings);
+	serve(&work, (enum status)(data[1] % STATUS_COUNT));
+	engine_fini(&engine);
+	json_decref(work.body);
+	arena_fini(&exchange.arena);
+	return 0;
+}
