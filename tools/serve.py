@@ -245,10 +245,10 @@ def say_what_to_try(listen, unix_path, rest, data):
 Try, in another terminal:
 
   {ctl} --connect {listen} --token your-access-token \\
-      call customer.get '{{"uid": "XAyRWNUzyN"}}'
+      customer show XAyRWNUzyN
   {ctl} --connect {listen} --token access_token \\
-      call customer.update '{{"id": 12345, "set": {{"first_name": "Ada"}}, "want": "record"}}'
-  {ctl} --unix {unix} status
+      customer update 12345 first_name=Ada
+  {ctl} --unix {unix} top
 """.format(ctl=ctl, listen=listen, unix=unix_path))
         if rest:
             print(REQUESTS.format(rest=rest).lstrip("\n"))

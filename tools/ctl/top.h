@@ -24,7 +24,7 @@ struct top_sample {
 	char              version[16];
 	int64_t           uptime_ms;
 	int64_t           connections, requests_open, requests, errors, busy;
-	int64_t           bytes_in, bytes_out, subscriptions, changes_sent;
+	int64_t           bytes_in, bytes_out, subscriptions, changes_sent, feed_lag;
 	int64_t           commits, operations, waiting;
 	int64_t           bytes_used, bytes_max;
 	struct top_method methods[TOP_METHODS_MAX];

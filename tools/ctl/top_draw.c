@@ -49,6 +49,7 @@ top_take(struct top_sample *sample, struct customerd_slice status, int64_t at_ms
 		{ "counters.bytes_out", &sample->bytes_out },
 		{ "counters.subscriptions_open", &sample->subscriptions },
 		{ "counters.changes_sent", &sample->changes_sent },
+		{ "counters.feed_lag", &sample->feed_lag },
 		{ "writer.commits", &sample->commits },
 		{ "writer.operations", &sample->operations },
 		{ "writer.waiting", &sample->waiting },
@@ -177,10 +178,11 @@ draw_traffic(const struct top_screen *screen, const struct top_sample *before,
 	    count_text(b, (double)now->waiting),
 	    count_text(c, rate(before, now, before->busy, now->busy)));
 	draw_line(screen, STYLE_PLAIN,
-	    "writes   %9s/s   feed    %7s/s   subscribers %6s",
+	    "writes   %9s/s   feed    %7s/s   subscribers %6s  lag  %7s",
 	    count_text(a, operations),
 	    count_text(b, rate(before, now, before->changes_sent, now->changes_sent)),
-	    count_text(c, (double)now->subscriptions));
+	    count_text(c, (double)now->subscriptions),
+	    count_text(d, (double)now->feed_lag));
 }
 
 static void
