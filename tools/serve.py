@@ -205,6 +205,8 @@ class Programs:
 
 
 REQUESTS = """
+In a browser, every request of every format: http://{rest}/docs
+
 Over HTTP, the documented request of each format:
 
   curl -g -X PATCH 'http://{rest}/api/customers/XAyRWNUzyN' \\
@@ -281,9 +283,12 @@ def start_shim(arguments, programs, unix_path):
         return None
     must_be_free(arguments.rest, "--rest")
     must_be_free(arguments.admin, "--admin")
+    # Accounts are opened and logins answered in the store of the sample data.
+    public = ["--public-store", "1"] if sample_state(arguments.data) == LOADED else []
     shim = programs.start(
         [CUSTOMERD_REST, "--server", "unix:" + unix_path, "--listen", arguments.rest,
-         "--admin", arguments.admin], os.path.join(arguments.data, "customerd-rest.log"))
+         "--admin", arguments.admin] + public,
+        os.path.join(arguments.data, "customerd-rest.log"))
     return shim.ready_line().get("listen", arguments.rest)
 
 

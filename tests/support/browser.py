@@ -117,11 +117,13 @@ class Browser:
         return [entry["message"] for entry in self._log("browser")]
 
     def requests(self):
-        """The addresses that were asked for since the last time."""
+        """The addresses that pages asked for since the last time; the tab that Chromium
+        begins with loads parts of Chromium."""
         messages = [json.loads(entry["message"])["message"]
                     for entry in self._log("performance")]
         return [message["params"]["request"]["url"] for message in messages
-                if message["method"] == "Network.requestWillBeSent"]
+                if message["method"] == "Network.requestWillBeSent" and
+                not message["params"]["documentURL"].startswith("chrome:")]
 
     def close(self):
         if self.session:
