@@ -40,6 +40,29 @@ def conforms(document, name, value):
     jsonschema.validate(value, schema, jsonschema.Draft202012Validator)
 
 
+def declared(document, schema):
+    """The properties that SCHEMA names for an object; None: it takes any."""
+    if "$ref" in schema:
+        return declared(document, document["components"]["schemas"][schema_name(
+            {"schema": schema})])
+    found = dict(schema.get("properties", {}))
+    for part in schema.get("allOf", []):
+        found.update(declared(document, part) or {})
+    return found if found and "additionalProperties" not in schema else None
+
+
+def names_every_key(document, schema, value):
+    """Assert that nothing is in VALUE that SCHEMA does not tell of."""
+    while "$ref" in schema and isinstance(value, list):
+        schema = document["components"]["schemas"][schema_name({"schema": schema})]
+    for item in value if isinstance(value, list) else []:
+        names_every_key(document, schema.get("items", {}), item)
+    properties = declared(document, schema)
+    for key, inner in value.items() if isinstance(value, dict) and properties else []:
+        assert key in properties
+        names_every_key(document, properties[key], inner)
+
+
 def schema_name(media):
     return media["schema"]["$ref"].rpartition("/")[2]
 
@@ -143,6 +166,7 @@ def test_every_example_is_answered_as_the_document_says(own_platforms, name):
         ((media_type, media),) = response["content"].items()
         assert answer.headers["content-type"].split(";")[0] == media_type
         conforms(document, schema_name(media), answer.json)
+        names_every_key(document, media["schema"], answer.json)
         if path == "/auth/token/" and method == "POST":
             refresh = answer.json["refresh"]
 
