@@ -196,15 +196,14 @@ static const struct fault_text faults[] = {
 	{ .text = NULL }
 };
 
-#define HEADER(name, value) { { name, sizeof(name) - 1 }, { value, sizeof(value) - 1 } }
-
-/* Clients pace themselves by these; nothing is counted, so nothing is ever used up. */
-static const struct http_pair headers[] = {
-	HEADER("X-Rate-Limit-Time-Window-Ms", "30000"),
-	HEADER("X-Rate-Limit-Time-Reset-Ms", "30000"),
-	HEADER("X-Rate-Limit-Requests-Quota", "450"),
-	HEADER("X-Rate-Limit-Requests-Left", "450"),
-	HEADER("", "")
+/* Clients pace themselves by these. */
+static const struct rate_header rate_headers[] = {
+	{ "X-Rate-Limit-Time-Window-Ms", RATE_WINDOW_MS },
+	{ "X-Rate-Limit-Time-Reset-Ms", RATE_RESET_MS },
+	{ "X-Rate-Limit-Requests-Quota", RATE_LIMIT },
+	{ "X-Rate-Limit-Requests-Left", RATE_LEFT },
+	{ "X-Retry-After", RATE_RETRY_S },
+	{ .name = NULL }
 };
 
 const struct format format_bigcommerce = {
@@ -215,7 +214,9 @@ const struct format format_bigcommerce = {
 	.checks = checks,
 	.request_types = media_types,
 	.response_type = "application/json",
-	.headers = headers,
+	.rate_headers = rate_headers,
+	.rate_limit = 450,
+	.rate_window_s = 30,
 	.reasons = reasons,
 	.faults = faults,
 	.bad_id = REASON_NO_RECORD,

@@ -478,9 +478,6 @@ bigcommerce_write_error(
 {
 	struct slice subject = complaint->subject;
 
-	/* Without it a popular client asks again at once, for ever. */
-	if (complaint->http == 429 || complaint->http == 503)
-		work_header(work, "X-Retry-After", "1");
 	if (work->route != NULL && work->route->resource->kind == RECORD_GROUP) {
 		write_v2_error(out, work, complaint);
 		return;

@@ -409,14 +409,12 @@ static const struct fault_text faults[] = {
 	{ .text = NULL }
 };
 
-#define HEADER(name, value) { { name, sizeof(name) - 1 }, { value, sizeof(value) - 1 } }
-
-/* Clients pace themselves by these; nothing is counted, so nothing is ever used up. */
-static const struct http_pair headers[] = {
-	HEADER("X-Ratelimit-Limit", "200"),
-	HEADER("X-Ratelimit-Interval", "60"),
-	HEADER("X-Ratelimit-Remaining", "200"),
-	HEADER("", "")
+/* Clients pace themselves by these. */
+static const struct rate_header rate_headers[] = {
+	{ "X-Ratelimit-Limit", RATE_LIMIT },
+	{ "X-Ratelimit-Interval", RATE_WINDOW_S },
+	{ "X-Ratelimit-Remaining", RATE_LEFT },
+	{ .name = NULL }
 };
 
 const struct format format_commercelayer = {
@@ -427,7 +425,9 @@ const struct format format_commercelayer = {
 	.checks = checks,
 	.request_types = media_types,
 	.response_type = "application/vnd.api+json",
-	.headers = headers,
+	.rate_headers = rate_headers,
+	.rate_limit = 200,
+	.rate_window_s = 60,
 	.reasons = reasons,
 	.faults = faults,
 	.ids_are_uids = true,

@@ -256,6 +256,7 @@ static const struct reason_text reasons[] = {
 	{ REASON_FORBIDDEN,       403, NULL, NULL, "You do not have permission to perform this action." },
 	{ REASON_NO_RECORD,       404, NULL, NULL, "No Customer matches the given query." },
 	{ REASON_METHOD_NOT_ALLOWED, 405, NULL, NULL, "Method \"{}\" not allowed." },
+	{ REASON_RATE_LIMITED,    429, NULL, NULL, "Request was throttled." },
 	{ REASON_NOT_ACCEPTABLE,  406, NULL, NULL, "Could not satisfy the request Accept header." },
 	{ REASON_UNSUPPORTED_MEDIA_TYPE, 415, NULL, NULL, "Unsupported media type \"{}\" in request." },
 	{ REASON_INVALID,         400, NULL, NULL, "Invalid input." },
@@ -295,6 +296,11 @@ static void write_one(struct out *out, struct work *work, struct slice record);
 static void write_error(struct out *out, struct work *work, const struct complaint *complaint);
 static const char *error_page(const struct complaint *complaint);
 
+static const struct rate_header rate_headers[] = {
+	{ "Retry-After", RATE_RETRY_S },
+	{ .name = NULL }
+};
+
 const struct format format_django = {
 	.name = "django",
 	.prefixes = { "/api/v1", "/auth" },
@@ -303,6 +309,7 @@ const struct format format_django = {
 	.checks = checks,
 	.request_types = media_types,
 	.response_type = "application/json",
+	.rate_headers = rate_headers,
 	.reasons = reasons,
 	.faults = faults,
 	.headers = headers,

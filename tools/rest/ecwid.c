@@ -310,6 +310,11 @@ static const struct fault_text faults[] = {
 	{ .text = NULL }
 };
 
+static const struct rate_header rate_headers[] = {
+	{ "Retry-After", RATE_RETRY_S },
+	{ .name = NULL }
+};
+
 const struct format format_ecwid = {
 	.name = "ecwid",
 	.prefixes = { "/api/v3" },
@@ -318,6 +323,7 @@ const struct format format_ecwid = {
 	.checks = checks,
 	.request_types = media_types,
 	.response_type = "application/json",
+	.rate_headers = rate_headers,
 	.reasons = reasons,
 	.faults = faults,
 	.bad_id = REASON_NO_RECORD,

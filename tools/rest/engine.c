@@ -125,6 +125,56 @@ count(struct work *work)
 	work->store = store;
 }
 
+/* Count what the token of WORK asks for, or find that it is too much. */
+static void
+count_rate(struct work *work)
+{
+	const struct format *format = work->format;
+	struct rate         *rate = &work->engine->rate;
+
+	work->rate = (struct rate_state){ .limit = format->rate_limit,
+		.left = format->rate_limit,
+		.window_ms = format->rate_window_s * INT64_C(1000),
+		.reset_ms = format->rate_window_s * INT64_C(1000) };
+	if (rate->max == 0 || work->token.len == 0)
+		return;
+	work->rate = rate_count(rate, work->token, clock_mono_ms());
+	if (!work->rate.is_over)
+		return;
+	work_find_wrong(work, REASON_RATE_LIMITED, slice_of(NULL, 0));
+	work->has_credentials = false;
+}
+
+static int64_t
+rate_value(const struct work *work, enum rate_value value)
+{
+	const struct rate_state *rate = &work->rate;
+
+	switch (value) {
+	case RATE_LIMIT: return rate->limit;
+	case RATE_LEFT: return rate->left;
+	case RATE_WINDOW_S: return rate->window_ms / 1000;
+	case RATE_WINDOW_MS: return rate->window_ms;
+	case RATE_RESET_MS: return rate->reset_ms;
+	case RATE_RETRY_S: return rate->is_over ? (rate->reset_ms + 999) / 1000 : 1;
+	}
+	return 0;
+}
+
+/* Clients that are told to wait, but not how long, ask again at once. */
+static void
+write_rate(struct work *work)
+{
+	const struct rate_header *header = work->format->rate_headers;
+	unsigned                  status = work->response.status;
+
+	for (; header != NULL && header->name != NULL; header++)
+		if (header->value != RATE_RETRY_S || status == 429 || status == 503)
+			work_header(work, header->name,
+			    work_text(work, "%lld",
+				(long long)rate_value(work, header->value)));
+}
+
 /* Give up all that WORK holds outside of its arena. */
 static void
 end(struct work *work)
@@ -168,6 +218,7 @@ respond(struct work *work)
 		    route_allow(work->format, work->any, work_arena(work)));
 	for (; header != NULL && header->name.len > 0; header++)
 		work->headers[work->header_count++] = *header;
+	write_rate(work);
 	work->response.headers = work->headers;
 	work->response.header_count = work->header_count;
 	end(work);
@@ -281,6 +332,7 @@ engine_serve(struct engine *engine, struct http_exchange *exchange)
 	}
 	work_check(work, &match);
 	work_read_conditions(work);
+	count_rate(work);
 	if (!work->is_refused)
 		count(work);
 	if (!upstream_is_ready(engine->upstream)) {
@@ -375,6 +427,7 @@ engine_init(struct engine *engine, struct upstream *upstream,
 		.upstream = upstream, .settings = *settings, .formats = formats
 	};
 	buf_init(&engine->out, HTTP_RESPONSE_BYTES_MAX);
+	rate_init(&engine->rate, settings->rate_max, settings->rate_window_ms);
 }
 
 void

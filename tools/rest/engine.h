@@ -3,7 +3,8 @@
  *
  *	route -> checks, in the format's order -> the store's own? -> serve -> answer
  *
- * The engine has no state but what is under way, and no rule of the business.
+ * The engine has no state but what is under way and how often each token came, and no
+ * rule of the business.
  *
  * Threads.  The loop's.
  */
@@ -13,6 +14,7 @@
 
 #include "tools/rest/format.h"
 #include "tools/rest/http.h"
+#include "tools/rest/rate.h"
 #include "tools/rest/upstream.h"
 
 struct engine_settings {
@@ -25,6 +27,9 @@ struct engine_settings {
 	/* Requests at once for one store and a resource that is bounded; 0: no bound.
 	 */
 	unsigned concurrent_max;
+	/* Requests of one token within so much time; 0: no bound. */
+	unsigned rate_max;
+	int64_t  rate_window_ms;
 };
 
 #define ENGINE_STORES_MAX 64u /* busy ones that are counted; others have no bound */
@@ -42,6 +47,7 @@ struct engine {
 	const struct format *const *formats;
 	struct buf                  out; /* the body of one answer */
 	struct engine_store         stores[ENGINE_STORES_MAX];
+	struct rate                 rate;
 };
 
 void engine_init(struct engine *engine, struct upstream *upstream,

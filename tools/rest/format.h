@@ -114,6 +114,21 @@ struct field_fault {
 	char path[FAULT_PATH_BYTES]; /* names of the JSON and indexes, between dots */
 };
 
+/* How a format tells clients to pace themselves. */
+enum rate_value {
+	RATE_LIMIT,
+	RATE_LEFT,
+	RATE_WINDOW_S,
+	RATE_WINDOW_MS,
+	RATE_RESET_MS,
+	RATE_RETRY_S, /* only with 429 and 503 */
+};
+
+struct rate_header {
+	const char     *name; /* ends with NULL */
+	enum rate_value value;
+};
+
 /* What a format's write_error() has to say. */
 struct complaint {
 	enum reason               reason;
@@ -247,6 +262,9 @@ struct format {
 	const struct fault_text *faults;  /* ends with a NULL text */
 	/* Headers of every answer: pairs, ending with an empty name. */
 	const struct http_pair *headers;
+	/* Further ones, and the limit that they tell while nothing is counted. */
+	const struct rate_header *rate_headers;
+	unsigned                  rate_limit, rate_window_s;
 
 	bool        ids_are_uids;
 	enum reason bad_id;           /* the reason when a path's id cannot be one */

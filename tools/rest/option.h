@@ -45,6 +45,10 @@
 	    "requests at once for a store, where its format bounds them; 0 for no bound")  \
 	X(no_docs, "no-docs", FLAG, "", "no", 0, 1,                                        \
 	    "serve neither /docs nor /openapi")                                            \
+	X(rate_max, "rate-max", NUMBER, "N", "0", 0, 1000000000,                           \
+	    "requests of one token within a window; 0 for no bound")                       \
+	X(rate_window_ms, "rate-window-ms", NUMBER, "MS", "60000", 100, 86400000,          \
+	    "the window in which they are counted")                                        \
 	X(connections_max, "connections-max", NUMBER, "N", "1000", 1, 100000,              \
 	    "connections open at once; more are refused")                                  \
 	X(body_bytes_max, "body-bytes-max", NUMBER, "BYTES", "262144", 1, 1048576,         \

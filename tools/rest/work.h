@@ -26,6 +26,7 @@
 #include "client/customerd.h"
 #include "proto/limits.h"
 #include "tools/rest/format.h"
+#include "tools/rest/rate.h"
 
 #define WORK_CALLS_MAX 512u
 #define WORK_TRIES_MAX 4u
@@ -91,8 +92,9 @@ struct work {
 	struct field_fault faults[FAULTS_MAX];
 	unsigned           fault_count;
 
-	unsigned tries;      /* that another change has spoilt; see work_again() */
-	bool     runs_again; /* from the beginning */
+	unsigned          tries; /* that another change has spoilt; see work_again() */
+	bool              runs_again; /* from the beginning */
+	struct rate_state rate;
 	struct engine_store *store;     /* where this work is counted, or NULL */
 	int64_t              now_ms;    /* when it came; the same in every run */
 	char secret[WORK_SECRET_BYTES]; /* random, likewise; see work_secret() */
