@@ -9,6 +9,9 @@
 #include "tools/rest/codec.h"
 #include "tools/rest/engine.h"
 
+/* More than the server keeps, less than a message on the wire may hold. */
+#define RAW_DEPTH_MAX 7u
+
 #define SET_BYTES_MAX ((size_t)FRAME_BYTES_MAX)
 
 /* ---- decoding ---- */
@@ -364,6 +367,8 @@ const struct codec as_bool = {
 static bool
 decode_raw(struct decoding *in, const struct mapping *row, const json_t *value)
 {
+	if (json_depth(value) > RAW_DEPTH_MAX)
+		return decode_refuse(in, FAULT_TOO_DEEP, row, value);
 	if (!json_to_wire(&in->set, value))
 		return decode_refuse(in, FAULT_TOO_LARGE, row, value);
 	return true;

@@ -240,7 +240,7 @@ decode_tags(struct decoding *in, const struct mapping *row, const json_t *value)
 		parts_split(&parts, &record_shapes[RECORD_TAG], answer->result);
 		pack_raw(&in->set, parts.field[TAG_NAME]);
 	}
-	return !in->waits && in->work->fault_count == 0;
+	return !in->waits && !in->work->is_answered && in->work->fault_count == 0;
 }
 
 static const struct codec as_group = { .decode = decode_group, .type = "object" };

@@ -112,6 +112,29 @@ json_read(struct slice text, struct json_problem *problem)
 	return value;
 }
 
+unsigned
+json_depth(const json_t *value)
+{
+	/* jansson's walk wants an object that it could change, and does not. */
+	json_t     *walked = (json_t *)(uintptr_t)value;
+	unsigned    deepest = 0, depth;
+	const char *key;
+	json_t     *inner;
+	size_t      i;
+
+	if (!json_is_object(value) && !json_is_array(value))
+		return 0;
+	json_object_foreach (walked, key, inner) {
+		depth = json_depth(inner);
+		deepest = depth > deepest ? depth : deepest;
+	}
+	json_array_foreach (walked, i, inner) {
+		depth = json_depth(inner);
+		deepest = depth > deepest ? depth : deepest;
+	}
+	return deepest + 1;
+}
+
 struct slice
 json_slice(const json_t *value)
 {

@@ -29,6 +29,9 @@ json_t *json_read(struct slice text, struct json_problem *problem);
 /* Append VALUE to BUF as MessagePack.  False: it holds an integer beyond 2^53 - 1. */
 bool json_to_wire(struct buf *buf, const json_t *value);
 
+/* How many containers are nested in VALUE, itself included. */
+unsigned json_depth(const json_t *value);
+
 /* The bytes of a string; a slice into VALUE. */
 struct slice json_slice(const json_t *value);
 
