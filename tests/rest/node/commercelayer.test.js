@@ -181,3 +181,43 @@ test('errors', async () => {
     return true;
   });
 });
+
+test('what the SDK never asks for is answered by the same rules', async () => {
+  const group = await cl.customer_groups.create({ name: 'Friends' });
+  const { id } = await cl.customers.create({
+    email: 'raw@example.com', customer_group: cl.customer_groups.relationship(group.id),
+  });
+  const headers = {
+    Authorization: `Bearer ${REST_TOKEN}`, 'Content-Type': 'application/vnd.api+json',
+  };
+  const customer = `${REST_ORIGIN}/api/customers/${id}`;
+  const odd = [
+    [200, `${customer}?include=customer_group,tags`],
+    [200, `${customer}/relationships/customer_group`],
+    [200, `${customer}/relationships/tags`],
+    [200, `${customer}/customer_addresses`],
+    [200, `${REST_ORIGIN}/api/customers?page[number]=99`],
+    [400, `${customer}?include=nonsense`],
+    [400, `${customer}?fields[customers]=nonsense`],
+    [400, `${REST_ORIGIN}/api/customers?filter[q][nonsense_eq]=1`],
+    [400, `${REST_ORIGIN}/api/customers?sort=nonsense`],
+    [400, `${REST_ORIGIN}/api/customers?page[size]=x`],
+    [404, `${customer}/nonsense`],
+    [404, `${REST_ORIGIN}/api/nonsense`],
+    [406, customer, { headers: { ...headers, Accept: 'text/html' } }],
+    [415, customer, { method: 'PATCH', body: '{}', headers: { ...headers, 'Content-Type': 'text/plain' } }],
+    [405, customer, { method: 'PUT', body: '{}' }],
+    [400, customer, { method: 'PATCH', body: '{"data"' }],
+    [400, customer, { method: 'PATCH', body: '[]' }],
+    [400, customer, { method: 'PATCH', body: '{"data":{"type":"customers"}}' }],
+    [401, customer, { headers: {} }],
+  ];
+  for (const [status, url, options] of odd) {
+    const response = await fetch(url, { headers, ...options });
+    const body = await response.json();
+    assert.strictEqual(response.status, status, `${url}: ${JSON.stringify(body)}`);
+    assert.strictEqual(response.headers.get('content-type'), 'application/vnd.api+json', url);
+    assert.ok(validator.isValid(body), `${url}: ${JSON.stringify(body)}`);
+    for (const error of body.errors ?? []) assert.strictEqual(error.status, String(status));
+  }
+});
