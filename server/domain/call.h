@@ -78,7 +78,7 @@ struct call {
 	/* Set along the way, for the answer. */
 	struct violations violations;
 	const char       *detail; /* a sentence in place of the status's own, or NULL */
-	int64_t           revision; /* with REVISION_MISMATCH: the current one */
+	int64_t           revision;     /* with REVISION_MISMATCH: the current one */
 	uint64_t          oldest, last; /* with CHANGES_GONE: what there is instead */
 	struct slice      login; /* verify_password: the customer's record, or empty */
 	uint64_t         *noted; /* customers whose records the answer holds */

@@ -158,10 +158,13 @@ check_email(struct edit *edit)
 	if (!is_changed(edit, CUSTOMER_EMAIL))
 		return;
 	buf_clear(scratch, scratch->bytes_max);
-	if (!text_email_key(record_text(&edit->new, CUSTOMER_EMAIL), scratch))
-		violate(edit, CUSTOMER_EMAIL, RULE_TOO_LONG);
-	else if (anonymize_owns_email(buf_slice(scratch)))
+	if (!text_email_key(record_text(&edit->new, CUSTOMER_EMAIL), scratch)) {
+		if (!scratch->failed)
+			violate(edit, CUSTOMER_EMAIL, RULE_TOO_LONG);
+	} else if (anonymize_owns_email(buf_slice(scratch)))
 		violate(edit, CUSTOMER_EMAIL, RULE_BAD_FORMAT);
+	if (scratch->failed)
+		edit->call->arena->failed = true;
 }
 
 /* ---- derived fields ---- */

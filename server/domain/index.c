@@ -14,6 +14,7 @@ key_value(struct key *key, const struct field *field, struct reader *reader,
 	struct slice text;
 	int64_t      number;
 
+	buf_clear(scratch, scratch->bytes_max);
 	if (reader_peek(reader) == VALUE_INTEGER) {
 		if (!reader_integer(reader, &number) || number < 0)
 			return false;
@@ -22,8 +23,8 @@ key_value(struct key *key, const struct field *field, struct reader *reader,
 	}
 	text = reader_text(reader);
 	if (field->kind == FIELD_EMAIL) {
-		buf_clear(scratch, scratch->bytes_max);
-		if (!text_email_key(text, scratch))
+		/* A key for which memory ran out is another key. */
+		if (!text_email_key(text, scratch) || scratch->failed)
 			return false;
 		text = buf_slice(scratch);
 	}
@@ -53,8 +54,11 @@ index_find(struct kv_txn *txn, const struct kind *kind, uint32_t store,
 	uint64_t     id = 0;
 
 	key_init(&key, store);
-	if (!index_key(&key, field, value, scratch))
+	if (!index_key(&key, field, value, scratch)) {
+		if (scratch->failed && txn->status == STATUS_OK)
+			txn->status = STATUS_NO_MEMORY;
 		return 0;
+	}
 	if (kv_get(txn, kind->unique, key_slice(&key), &found) &&
 	    !key_take_u64(&found, &id))
 		txn->status = STATUS_DAMAGED;
@@ -93,8 +97,8 @@ index_check(struct edit *edit)
 	}
 }
 
-/* Walk the entries of one field, whose value may be a list. */
-static void
+/* Walk the entries of one field, whose value may be a list; false: out of memory. */
+static bool
 walk_field(const struct kind *kind, uint32_t store, uint64_t id,
     const struct field *field, struct slice value, struct buf *scratch,
     index_each_fn *each, void *context)
@@ -112,15 +116,19 @@ walk_field(const struct kind *kind, uint32_t store, uint64_t id,
 
 		key_init(&key, store);
 		key_text(&key, field->name);
-		if (!key_value(&key, field, &reader, scratch))
+		if (!key_value(&key, field, &reader, scratch)) {
+			if (scratch->failed)
+				return false;
 			continue;
+		}
 		if (!unique)
 			key_u64(&key, id);
 		each(context, unique, &key, id);
 	}
+	return true;
 }
 
-void
+bool
 index_walk(const struct kind *kind, uint32_t store, uint64_t id,
     const struct record *record, struct buf *scratch, index_each_fn *each,
     void *context)
@@ -131,9 +139,11 @@ index_walk(const struct kind *kind, uint32_t store, uint64_t id,
 	for (; places != 0; places &= places - 1) {
 		unsigned place = (unsigned)__builtin_ctzll(places);
 
-		walk_field(kind, store, id, &shape->fields[place], record->field[place],
-		    scratch, each, context);
+		if (!walk_field(kind, store, id, &shape->fields[place],
+			record->field[place], scratch, each, context))
+			return false;
 	}
+	return true;
 }
 
 static void
@@ -169,8 +179,11 @@ index_update(struct edit *edit)
 			record_clear(&gone, i);
 			record_clear(&come, i);
 		}
-	index_walk(edit->kind, edit->store, edit->id, &gone, edit->call->scratch,
-	    del_entry, edit);
-	index_walk(edit->kind, edit->store, edit->id, &come, edit->call->scratch,
-	    put_entry, edit);
+	if (index_walk(edit->kind, edit->store, edit->id, &gone, edit->call->scratch,
+		del_entry, edit) &&
+	    index_walk(edit->kind, edit->store, edit->id, &come, edit->call->scratch,
+		put_entry, edit))
+		return;
+	if (edit->txn->status == STATUS_OK)
+		edit->txn->status = STATUS_NO_MEMORY;
 }

@@ -34,9 +34,10 @@ bool text_fold(struct slice text, struct buf *out);
  * Is TEXT an email address?  One @, a local part of 1..64 bytes without spaces,
  * controls, quotes, brackets, commas, colons, semicolons, backslashes, leading,
  * trailing or doubled dots; a domain of at least two labels that IDNA 2008 takes;
- * a key (see below) that is not too long.
+ * a key (see below) that is not too long.  The key lies in SCRATCH for a moment, which
+ * is left as it was, or failed: then the answer says nothing.
  */
-bool text_is_email(struct slice text);
+bool text_is_email(struct slice text, struct buf *scratch);
 
 /*
  * Append the key under which no two customers may share an email: local part

@@ -110,15 +110,14 @@ put_host(struct slice domain, struct buf *out)
 }
 
 bool
-text_is_email(struct slice text)
+text_is_email(struct slice text, struct buf *scratch)
 {
-	struct buf key;
-	bool       has_key;
-
+	const size_t start = scratch->len;
 	/* What cannot be told from other addresses is none. */
-	buf_init(&key, EMAIL_KEY_BYTES_MAX);
-	has_key = text_email_key(text, &key) && !key.failed;
-	buf_fini(&key);
+	bool has_key = text_email_key(text, scratch);
+
+	if (!scratch->failed)
+		buf_truncate(scratch, start);
 	return has_key;
 }
 

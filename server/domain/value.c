@@ -35,7 +35,7 @@ static const struct text_kind {
 	[FIELD_LINE]     = { text_length,     false, NULL,             0 },
 	[FIELD_TEXT]     = { text_length,     true,  NULL,             0 },
 	[FIELD_SCALARS]  = { text_length,     true,  NULL,             0 },
-	[FIELD_EMAIL]    = { length_in_bytes, false, text_is_email,    RULE_BAD_FORMAT },
+	[FIELD_EMAIL]    = { length_in_bytes, false, NULL,             RULE_BAD_FORMAT },
 	[FIELD_IP]       = { length_in_bytes, false, is_ip_or_empty,   RULE_BAD_FORMAT },
 	[FIELD_LANGUAGE] = { length_in_bytes, false, text_is_language, RULE_BAD_FORMAT },
 	[FIELD_TAG]      = { length_in_bytes, false, text_is_tag,      RULE_BAD_FORMAT },
@@ -45,9 +45,10 @@ static const struct text_kind {
 	// clang-format on
 };
 
-/* Does TEXT break a rule of FIELD, and which one? */
+/* Does TEXT break a rule of FIELD, and which one?  SCRATCH may fail, as for emails. */
 static bool
-text_breaks(const struct field *field, struct slice text, enum rule *rule)
+text_breaks(
+    const struct field *field, struct slice text, enum rule *rule, struct buf *scratch)
 {
 	const struct text_kind *kind = &text_kinds[field->kind];
 	int64_t                 length;
@@ -65,6 +66,8 @@ text_breaks(const struct field *field, struct slice text, enum rule *rule)
 			return true;
 	}
 	*rule = kind->broken;
+	if (field->kind == FIELD_EMAIL)
+		return !text_is_email(text, scratch);
 	return kind->has_form != NULL && !kind->has_form(text);
 }
 
@@ -80,7 +83,7 @@ value_check_text(const struct field *field, struct reader *reader,
 		return;
 	}
 	text = reader_text(reader);
-	if (text_breaks(field, text, &rule))
+	if (text_breaks(field, text, &rule, out))
 		refuse(violations, rule);
 	else
 		pack_text(out, text);

@@ -172,8 +172,9 @@ each_record(struct verify *verify, struct slice key, struct slice value)
 	}
 	verify->counted.count++;
 	verify->counted.id_last = id;
-	index_walk(
-	    verify->kind, store, id, &record, &verify->scratch, expect_entry, verify);
+	if (!index_walk(verify->kind, store, id, &record, &verify->scratch,
+		expect_entry, verify))
+		complain_entry(verify, table, key, "not looked at: out of memory");
 	if (kind_number(verify->kind) == RECORD_CUSTOMER &&
 	    record_bool(&record, CUSTOMER_HAS_PASSWORD) &&
 	    !has(verify, KV_SECRET, key, &secret))
@@ -212,9 +213,10 @@ check_entry(struct verify *verify, struct slice key, uint64_t id)
 	verify->wanted = key;
 	verify->found = false;
 	if (kv_get(verify->txn, verify->kind->records, key_slice(&of_record), &value) &&
-	    record_split(&record, kind_shape(verify->kind), value))
-		index_walk(verify->kind, store, id, &record, &verify->scratch,
-		    match_entry, verify);
+	    record_split(&record, kind_shape(verify->kind), value) &&
+	    !index_walk(verify->kind, store, id, &record, &verify->scratch, match_entry,
+		verify))
+		verify->found = false; /* out of memory: not seen to be right */
 	verify->txn->status = STATUS_OK;
 	if (!verify->found)
 		complain_entry(verify, table, key, "names a record without that value");
