@@ -3,6 +3,9 @@
 import concurrent.futures
 import json
 import re
+import shutil
+import signal
+import subprocess
 
 import pytest
 
@@ -32,6 +35,13 @@ FORMATS = sorted(READS)
 ENVELOPES = {"commercelayer": ["errors"], "django": ["detail"],
              "bigcommerce": ["status", "title", "type", "errors"],
              "ecwid": ["errorMessage", "errorCode"]}
+
+
+def sent_bytes(platforms):
+    """Whether more than a ping waits in the unix socket of the stopped server."""
+    lines = subprocess.run(["ss", "-xnH"], stdout=subprocess.PIPE, text=True).stdout
+    return any(platforms.server.unix in line and int(line.split()[2]) > 60
+               for line in lines.splitlines())
 
 
 def update(platforms, format, text, **headers):
@@ -113,6 +123,28 @@ def test_the_backend_goes_and_comes_back():
         wait_until(lambda: len(platforms.shim.events("upstream_ready")) == 2, "it is back")
         for format in FORMATS:
             assert update(platforms, format, "back").status == 200
+
+
+@pytest.mark.skipif(not shutil.which("ss"), reason="no ss, of iproute2")
+@pytest.mark.parametrize("format", FORMATS)
+def test_an_unknown_outcome_is_never_a_success(format):
+    """The server dies with an update in its hands: nobody knows whether it was done."""
+    method, target, headers, body = UPDATES[format]
+    with Platforms() as platforms:
+        platforms.server.process.send_signal(signal.SIGSTOP)
+        with Dialogue(platforms.shim.address) as dialogue:
+            dialogue.send(request(method, target, dict(headers),
+                                  json.dumps(body("x")).encode()))
+            # A store in the path is read first, and that stays unsent to no harm.
+            wait_until(lambda: sent_bytes(platforms), "the call is on its way")
+            platforms.server.kill()
+            answer = dialogue.answer()
+        assert answer.status in (500, 503), answer
+        assert list(answer.json) == ENVELOPES[format]
+        if answer.status == 500:
+            assert "retry-after" not in answer.headers
+        if format in ("commercelayer", "django"):   # whose first call is the update
+            assert answer.status == 500
 
 
 def links(value):
