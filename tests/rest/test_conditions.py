@@ -180,6 +180,16 @@ def test_a_creation_with_a_key_happens_once(side):
     assert side.create("y" + email, Idempotency_Key=key).status == 422
 
 
+def test_a_key_has_a_length(side):
+    assert side.write("Second", Idempotency_Key="k" * 247).status == 200
+    for key in ("", "k" * 248):
+        answer = side.write("Third", Idempotency_Key=key)
+        assert answer.status in (400, 422) and answer.json, answer
+    side.headers = {**side.headers, **side.row.token("nobody's")}
+    assert side.write("Third", Idempotency_Key="k" * 248).status in (401, 403)
+    assert side.now()["revision"] == side.record["revision"] + 1
+
+
 def test_a_rehearsal_answers_as_if_and_changes_nothing(side):
     before = side.now()
     answer = side.write("Second", Prefer="tx=rollback")

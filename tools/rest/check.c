@@ -271,7 +271,8 @@ work_read_conditions(struct work *work)
 			work_find_wrong(work, REASON_REVISION_MISMATCH, value);
 	}
 	if (http_header(request, "Idempotency-Key", &value)) {
-		if (value.len == 0 || value.len > WORK_KEY_BYTES_MAX)
+		if ((value.len == 0 || value.len > WORK_KEY_BYTES_MAX) &&
+		    !work->is_refused)
 			work_find_wrong(
 			    work, REASON_BAD_PARAMETER, SLICE("Idempotency-Key"));
 		work->idempotency_key = arena_text(work_arena(work), value);
