@@ -128,7 +128,8 @@ rest_option_help(FILE *out)
 		    rows[i].kind == FLAG ? "" : " ", rows[i].placeholder);
 
 		fprintf(out, "%*s%s", width < 28 ? 28 - width : 1, "", rows[i].help);
-		if (rows[i].kind == FLAG || strcmp(rows[i].standard, "0") == 0)
+		if (rows[i].kind == FLAG || rows[i].standard[0] == '\0' ||
+		    strcmp(rows[i].standard, "0") == 0)
 			fputc('\n', out);
 		else
 			fprintf(out, " (%s)\n", rows[i].standard);
