@@ -1,0 +1,47 @@
+"""The manual page of the shim tells what its own --help tells."""
+
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from support.customerd import ROOT
+from support.http import CUSTOMERD_REST
+
+PAGE = os.path.join(ROOT, "tools", "rest", "customerd-rest.8")
+
+
+def options():
+    """The defaults of the table by the names of options, as the program prints it."""
+    said = subprocess.run([CUSTOMERD_REST, "--help"], check=True, capture_output=True,
+                          text=True).stdout
+    return dict(re.findall(r"^  --([a-z-]+) .*?(?: \((\S+)\))?$", said, re.MULTILINE))
+
+
+def paragraphs():
+    """The page's paragraphs about options, by name."""
+    with open(PAGE, encoding="ascii") as file:
+        parts = re.split(r"^\.It Fl -([a-z-]+).*$", file.read(), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+def test_the_page_has_every_option_and_no_other():
+    assert list(paragraphs()) == list(options())
+
+
+def test_the_page_names_every_default():
+    said = paragraphs()
+    defaults = {name: default for name, default in options().items() if default}
+    assert "listen" in defaults and "drain-timeout-ms" in defaults
+    for name, default in defaults.items():
+        text = " ".join(said[name].split())
+        assert re.search(r"default is %s\b" % re.escape(default), text), name
+
+
+@pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed")
+def test_the_page_is_clean_mdoc():
+    lint = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", PAGE],
+                          capture_output=True, text=True)
+    assert lint.stdout == ""
