@@ -14,8 +14,9 @@ extern const struct resource bigcommerce_customers, bigcommerce_groups;
 
 #define BIGCOMMERCE_PAGE_SIZE 50
 #define BIGCOMMERCE_PAGE_SIZE_MAX 250
-#define BIGCOMMERCE_GROUPS_MAX 250 /* of the list of groups, which has no pages here \
-				    */
+#define BIGCOMMERCE_GROUPS_MAX                                \
+	250 /* of the list of groups, which has no pages here \
+	     */
 
 serve_function bigcommerce_update, bigcommerce_create, bigcommerce_list,
     bigcommerce_delete, bigcommerce_group_list, bigcommerce_login;

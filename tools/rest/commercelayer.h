@@ -34,8 +34,8 @@ void commercelayer_write_included(
     struct out *out, struct work *work, struct slice record);
 
 /* The `data` of the relationship NAME of a customer. */
-void commercelayer_write_linkage(struct out *out, struct work *work,
-    const struct parts *customer, const char *name);
+void commercelayer_write_linkage(
+    struct out *out, struct work *work, const struct parts *customer, const char *name);
 
 /* Whether the query asks to include NAME. */
 bool commercelayer_includes(const struct work *work, const char *name);

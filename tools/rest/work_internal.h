@@ -9,6 +9,12 @@
 
 struct route_match;
 
+static inline struct slice
+from_client(struct customerd_slice slice)
+{
+	return slice_of(slice.data, slice.len);
+}
+
 /* ---- check.c ---- */
 
 /* Take the checks of the format, in its order, up to the first that fails. */
