@@ -1,0 +1,76 @@
+"""A full disk is not an outage: reads go on, writes are refused by name, and resume."""
+
+import contextlib
+import os
+import time
+
+import pytest
+
+from power_cut import ServerOnDisk
+from programs import by_length
+from support.customerd import Refused, Shop, must_create
+from support.disk import Disk, why_not
+
+DISK_BYTES = 32 << 20
+REFUSED_S_MAX = 0.05
+RESUMED_S_MAX = 1.0
+RECORD_NOTES = "x" * 4000
+
+
+@contextlib.contextmanager
+def filled(disk):
+    """Nothing is left on DISK within."""
+    path = os.path.join(disk.path, "filler")
+    with open(path, "wb", buffering=0) as file:
+        for size in (1 << 20, 1 << 12):
+            with contextlib.suppress(OSError):
+                while True:
+                    os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, size)
+    try:
+        yield
+    finally:
+        os.unlink(path)
+
+
+def create_until_refused(c, made):
+    """What was said, and the seconds that each refusal took."""
+    for _ in range(5000):
+        began = time.monotonic()
+        try:
+            made.append(must_create(c, notes=RECORD_NOTES))
+        except Refused as refusal:
+            return refusal, time.monotonic() - began
+    raise AssertionError("the disk never got full")
+
+
+def test_reads_go_on_while_the_disk_is_full_and_writes_resume():
+    if why_not():
+        pytest.skip(why_not())
+    with Disk(size=DISK_BYTES) as disk, ServerOnDisk(disk) as server:
+        shop = Shop(server)
+        first = must_create(shop.c, email="first@example.com")
+        made, refusals = [], []
+        for _ in range(by_length(3, 10, 100)):
+            with filled(disk):
+                refusal, seconds = create_until_refused(shop.c, made)
+                assert refusal.code == "STORAGE_FULL" and refusal.retryable
+                refusals.append(seconds)
+                for _ in range(20):
+                    began = time.monotonic()
+                    with contextlib.suppress(Refused):
+                        made.append(must_create(shop.c, notes=RECORD_NOTES))
+                    refusals.append(time.monotonic() - began)
+                    assert shop.c.call("customer.get", {"id": first["id"]}) == first
+            began = time.monotonic()
+            made.append(must_create(shop.c, notes=RECORD_NOTES))
+            assert time.monotonic() - began < RESUMED_S_MAX
+            # Give the room back, so that the next round has some.
+            while len(made) > 20:
+                shop.c.call("customer.delete", {"id": made.pop()["id"]})
+        for record in made:
+            assert shop.c.call("customer.get", {"id": record["id"]}) == record
+        # One may wait for the machine; not most of them.
+        assert sorted(refusals)[len(refusals) * 9 // 10] < REFUSED_S_MAX
+        assert server.terminate() == 0
+        status, said = server.verify()
+        assert status == 0, said
