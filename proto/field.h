@@ -56,7 +56,6 @@
 	X(PRIVATE,     6, "only for tokens with the scope customers.private")             \
 	X(SECRET,      7, "never answered, kept or logged in clear")                      \
 	X(FOLDED,      8, "compared without regard to case")
-// clang-format on
 
 enum field_kind {
 #define X(name, text) FIELD_##name,
@@ -64,6 +63,7 @@ enum field_kind {
 #undef X
 	FIELD_KIND_COUNT
 };
+// clang-format on
 
 enum field_flag {
 #define X(name, bit, text) name = 1 << (bit),
@@ -93,19 +93,21 @@ struct shape {
 #define SHAPE_FIELDS_MAX 48u
 
 /* The kinds of records.  X(NAME, noun on the wire) */
-#define PROTO_RECORDS(X)                                                                \
-	X(STORE, "store")                                                               \
-	X(TOKEN, "token")                                                               \
-	X(CUSTOMER, "customer")                                                         \
-	X(GROUP, "group")                                                               \
+#define PROTO_RECORDS(X)        \
+	X(STORE, "store")       \
+	X(TOKEN, "token")       \
+	X(CUSTOMER, "customer") \
+	X(GROUP, "group")       \
 	X(TAG, "tag")
 
+// clang-format off
 enum record_kind {
 #define X(name, noun) RECORD_##name,
 	PROTO_RECORDS(X)
 #undef X
 	RECORD_KIND_COUNT
 };
+// clang-format on
 
 /* The fields that every record has, in this order, at the front of its shape. */
 enum {

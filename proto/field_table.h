@@ -162,8 +162,8 @@
 
 #define ANONYMIZATION_GRACE_MS_DEFAULT (24LL * 3600 * 1000)
 #define ANONYMIZATION_GRACE_MS_MAX (90LL * 24 * 3600 * 1000)
-#define STORE_ID_MAX 4294967295LL    /* a store is a u32 in keys */
-#define CREDIT_MAX 1000000000000LL   /* 10^12 of any currency */
+#define STORE_ID_MAX 4294967295LL  /* a store is a u32 in keys */
+#define CREDIT_MAX 1000000000000LL /* 10^12 of any currency */
 
 #define F(shape, name, key, kind, min, max, flags, nested, words) shape##_##name,
 enum { CUSTOMER_FIELDS(F) CUSTOMER_FIELD_COUNT };

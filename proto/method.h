@@ -14,7 +14,7 @@
 #include "proto/field.h"
 #include "proto/scope.h"
 
-/* F(SHAPE, NAME, key, KIND, min, max, flags, nested shape, words): as in field_table.h */
+/* F(SHAPE, NAME, key, KIND, min, max, flags, nested shape, words); see field_table.h */
 // clang-format off
 #define ARGUMENT_FIELDS(F)                                                                 \
 	F(ARG, ID,          "id",          INTEGER, 1, INTEGER_MAX, 0, NULL, NULL)           \
@@ -127,12 +127,14 @@ enum method_flag {
 
 #define OWN METHOD_OWN
 #define FREES METHOD_FREES
+// clang-format off
 enum method_number {
 #define X(name, wire, access, scope, record, args, flags) METHOD_##name,
 	PROTO_METHODS(X)
 #undef X
 	METHOD_COUNT
 };
+// clang-format on
 
 struct method {
 	enum method_number number;

@@ -26,7 +26,6 @@
 	X(CHANGES_READ,        "changes.read",        "read the change feed")             \
 	X(IMPORT,              "import",              "create records with given id, uid and created_at") \
 	X(OPERATE,             "operate",             "manage stores and tokens, see the server's status")
-// clang-format on
 
 enum scope {
 #define X(name, word, text) SCOPE_##name,
@@ -35,11 +34,12 @@ enum scope {
 	SCOPE_COUNT,
 	SCOPE_NONE = SCOPE_COUNT, /* of a method that anybody may call */
 };
+// clang-format on
 
 #define SCOPE_BIT(scope) (UINT64_C(1) << (scope))
 
 /* The words, by number, ending with NULL. */
 extern const char *const scope_words[SCOPE_COUNT + 1];
-const char *scope_text(enum scope scope);
+const char              *scope_text(enum scope scope);
 
 #endif

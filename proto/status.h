@@ -63,7 +63,6 @@
 	X(LOCKED,             "names a record whose state does not permit this")            \
 	X(FORBIDDEN,          "is not permitted to the token")                              \
 	X(CONFLICT,           "contradicts something else")
-// clang-format on
 
 enum status {
 #define X(name, http, retryable, text) STATUS_##name,
@@ -78,6 +77,7 @@ enum rule {
 #undef X
 	RULE_COUNT
 };
+// clang-format on
 
 struct status_info {
 	const char *name; /* the "code" on the wire */

@@ -34,7 +34,6 @@
 	X(IDEMPOTENCY,      "idempotency")      /* store, token, key -> first answer */    \
 	X(IDEMPOTENCY_DUE,  "idempotency_due")  /* time, store, token, key -> nothing */   \
 	X(IDEMPOTENCY_RECORD, "idempotency_record") /* store, customer, token, key -> nothing */
-// clang-format on
 
 enum kv_table {
 #define X(name, disk) KV_##name,
@@ -42,6 +41,7 @@ enum kv_table {
 #undef X
 	KV_TABLE_COUNT
 };
+// clang-format on
 
 /* The name on disk. */
 const char *kv_table_name(enum kv_table table);

@@ -29,8 +29,8 @@
 
 #define WRITER_WAITING_MAX 16384u /* operations queued; more are refused */
 #define WRITER_BATCH_MAX 1024u    /* operations in one commit */
-#define WRITER_BATCH_BYTES_MAX (8u * 1024 * 1024) /* put in one commit, +1 operation \
-						   */
+/* Put in one commit, and one operation more. */
+#define WRITER_BATCH_BYTES_MAX (8u * 1024 * 1024)
 
 struct writer;
 

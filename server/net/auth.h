@@ -24,8 +24,8 @@
 
 #define AUTH_HASH_BYTES 16u
 #define AUTH_KEY_BYTES 16u
-#define AUTH_WRONG_MAX 16u /* wrong tokens in a row from nobody, before it is cut off \
-			    */
+/* Wrong tokens in a row from nobody, before it is cut off. */
+#define AUTH_WRONG_MAX 16u
 
 /* What looking a token up takes. */
 struct auth_source {

@@ -295,7 +295,8 @@ server_run(struct server *server)
 	while (started < server->loop_count && loop_start(&server->loops[started]))
 		started++;
 	if (started < server->loop_count) {
-		log_error(server->log, "loop_not_started", LOG_INTEGER("loop", started));
+		log_error(
+		    server->log, "loop_not_started", LOG_INTEGER("loop", started));
 		listeners_close(&server->listeners);
 		_exit(EXIT_FAILURE); /* nothing was accepted yet */
 	}

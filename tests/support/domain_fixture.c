@@ -29,15 +29,15 @@ pack_json(json_t *json, struct buf *buf)
 	switch (json_typeof(json)) {
 	case JSON_OBJECT:
 		pack_map(buf, (uint32_t)json_object_size(json));
-		json_object_foreach(json, key, value)
-		{
+		json_object_foreach (json, key, value) {
 			pack_text(buf, slice_text(key));
 			pack_json(value, buf);
 		}
 		break;
 	case JSON_ARRAY:
 		pack_array(buf, (uint32_t)json_array_size(json));
-		json_array_foreach(json, i, value) pack_json(value, buf);
+		json_array_foreach (json, i, value)
+			pack_json(value, buf);
 		break;
 	case JSON_STRING:
 		pack_text(

@@ -287,8 +287,7 @@ walk(struct kv_fixture *f, bool backwards, const char *prefix, const char *from)
 
 	kv_read(snapshot, &txn);
 	if (backwards)
-		kv_scan_back(
-		    &scan, &txn, KV_TAG, slice_text(prefix), slice_text(from));
+		kv_scan_back(&scan, &txn, KV_TAG, slice_text(prefix), slice_text(from));
 	else
 		kv_scan_begin(
 		    &scan, &txn, KV_TAG, slice_text(prefix), slice_text(from));
