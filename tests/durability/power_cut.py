@@ -25,7 +25,8 @@ from support.customerd import Server  # noqa: E402
 from support.disk import Disk, why_not  # noqa: E402
 
 REFUSALS = ("UNKNOWN", "STORAGE_FAILED")
-DISK_BYTES = 4 << 30    # sparse; the change feed of 10,000 cuts wants half of it
+DISK_BYTES = 300 << 20  # sparse
+CUT_BYTES = 512 << 10   # what the change feed grows by, amply
 LAST_WORDS_S = 0.004    # from the cut to the end of the server, at most
 
 
@@ -62,7 +63,8 @@ def main():
     missing = why_not(options.file_system)
     if missing:
         sys.exit("power_cut: " + missing)
-    with Disk(options.file_system, options.block, DISK_BYTES) as disk:
+    size = DISK_BYTES + options.cycles * CUT_BYTES
+    with Disk(options.file_system, options.block, size) as disk:
         with ServerOnDisk(disk, "--loops", "2") as server:
             status = kill_loop.run(server, options, REFUSALS)
             print("%d cuts of %s with blocks of %d" % (
