@@ -143,6 +143,7 @@ def complete(*words):
     (["customer", "anonymize", "12", ""], {"cancel"}),
     (["customer", "update", "12", "first"], {"first_name="}),
     (["customer", "update", "12", "email=a", "last"], {"last_name="}),
+    (["customer", "update", "12", "email="], set()),
     (["customer", "anonymize", "ada@example.com", "c"], {"cancel"}),
     (["store", "create", "m"], {"mode="}), (["call", "customer.g"], {"customer.get"}),
     (["--json", "tag", "l"], {"list"}), (["--token", "customer", "tag", "l"], {"list"}),

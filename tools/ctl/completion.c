@@ -25,6 +25,8 @@ static const char FUNCTION[] =
     "\t--kind) COMPREPLY=($(compgen -W 'customer group tag' -- \"$cur\")); return ;;\n"
     "\tesac\n"
     "\t[[ \" $_customerctl_valued \" == *\" $prev \"* ]] && return\n"
+    "\t# Bash would put a whole FIELD= behind the = that is there.\n"
+    "\t[[ $cur == *=* ]] && return\n"
     "\tfor ((i = 1; i < ${#typed[@]} - 1; i++)); do\n"
     "\t\tcase ${typed[i]} in\n"
     "\t\t--*) [[ \" $_customerctl_valued \" == *\" ${typed[i]} \"* ]] && ((i++)) ;;\n"
