@@ -30,6 +30,7 @@ def test_create_show_update_delete(run, shop):
                "--if-revision", "1", "--json").json()["revision"] == 2
     late = run("customer", "update", id, "phone=2", "--if-revision", "1")
     assert late.status == REFUSED and "REVISION_MISMATCH" in late.said and late.out == ""
+    assert "the revision is 2\n" in late.said
     assert run("customer", "delete", id, "--quiet").out == ""
     assert run("customer", "show", id).status == REFUSED
 

@@ -85,6 +85,9 @@ ctl_say_error(const struct ctl *ctl, enum customerd_status status,
 	} else {
 		ctl_say("%s%s: %s", where, error->code, error->message);
 		say_fields(error->details);
+		if (error->revision != 0)
+			fprintf(stderr, "  the revision is %lld\n",
+			    (long long)error->revision);
 	}
 	return exit_of(status);
 }
