@@ -4,6 +4,8 @@ One server serves a whole run, since a store of its own isolates a test as well 
 process would.  When the run is over it must stop cleanly and leave nothing wrong.
 """
 
+import os
+
 import pytest
 
 from support.customerd import Server, Shop
@@ -12,6 +14,7 @@ from support.customerd import Server, Shop
 def pytest_configure(config):
     # Of pynvim, which Debian ships as it is.
     config.addinivalue_line("filterwarnings", "ignore:the imp module:DeprecationWarning")
+    os.environ.pop("CUSTOMERD_TOKEN", None)  # of whoever runs the tests
 
 
 @pytest.fixture(scope="session")
