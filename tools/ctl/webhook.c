@@ -116,19 +116,41 @@ perform(struct webhook *webhook, char why[DELIVER_WHY_BYTES])
 	return false;
 }
 
+/* What goes along with every body; NULL when memory ran out: never less than all. */
+static struct curl_slist *
+headers_new(const char *signature, const char *number)
+{
+	const char *const  wanted[] = { "Content-Type: application/json", signature,
+		 number };
+	struct curl_slist *headers = NULL;
+
+	for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		struct curl_slist *longer = curl_slist_append(headers, wanted[i]);
+
+		if (longer == NULL) {
+			curl_slist_free_all(headers);
+			return NULL;
+		}
+		headers = longer;
+	}
+	return headers;
+}
+
 bool
 webhook_post(struct webhook *webhook, const char *body, json_int_t seq,
     char why[DELIVER_WHY_BYTES])
 {
 	char               signature[SIGNATURE_BYTES], number[48];
-	struct curl_slist *headers = NULL;
+	struct curl_slist *headers;
 	bool               is_taken;
 
 	sign(webhook, body, signature);
 	snprintf(number, sizeof(number), "Customerd-Seq: %lld", (long long)seq);
-	headers = curl_slist_append(headers, "Content-Type: application/json");
-	headers = curl_slist_append(headers, signature);
-	headers = curl_slist_append(headers, number);
+	headers = headers_new(signature, number);
+	if (headers == NULL) {
+		snprintf(why, DELIVER_WHY_BYTES, "memory ran out");
+		return false;
+	}
 	curl_easy_setopt(webhook->curl, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(webhook->curl, CURLOPT_POSTFIELDS, body);
 	is_taken = perform(webhook, why);
