@@ -80,35 +80,69 @@ has(struct verify *verify, enum kv_table table, struct slice key, struct slice *
 	return found;
 }
 
+/* Make KEY the *LAST one seen.  False when it is not above that: no walk may go back.
+ */
+static bool
+advance(struct key *last, struct slice key)
+{
+	size_t common = key.len < last->len ? key.len : last->len;
+	int    order = common == 0 ? 0 : memcmp(key.data, last->data, common);
+
+	if (order < 0 || (order == 0 && key.len <= last->len))
+		return false;
+	key_init_bare(last);
+	key_bytes(last, key);
+	return true;
+}
+
+/*
+ * Walk the entries of TABLE behind *LAST.  True when the walk ended at a damaged value,
+ * which *LAST then names, and can go on behind it.
+ */
+static bool
+walk_on(struct verify *verify, enum kv_table table, each_fn *each, struct key *last)
+{
+	struct kv_scan scan;
+	struct slice   key, value;
+	struct key     from = *last;
+	enum status    status;
+	bool           ascends = true;
+
+	if (from.len == KV_KEY_BYTES_MAX)
+		return false;
+	if (from.len > 0)
+		key_u8(&from, 0); /* the next key there can be */
+	kv_scan_begin(&scan, verify->txn, table, SLICE(""), key_slice(&from));
+	key = key_slice(last);
+	while (ascends && kv_scan_next(&scan, &key, &value)) {
+		ascends = advance(last, key);
+		if (ascends)
+			each(verify, key, value);
+	}
+	kv_scan_end(&scan);
+	status = verify->txn->status;
+	verify->txn->status = STATUS_OK;
+	if (ascends && status == STATUS_OK)
+		return false;
+	if (ascends && status == STATUS_DAMAGED && advance(last, key)) {
+		complain_entry(verify, table, key, "the value is damaged");
+		return true;
+	}
+	/* Not a value but a page: what lies behind it cannot be reached. */
+	complain(verify, "table %s cannot be read to its end: %s", kv_table_name(table),
+	    ascends ? status_info(status)->text : "its keys are out of order");
+	return false;
+}
+
 /* Walk TABLE, and go on behind a value that is damaged. */
 static void
 walk(struct verify *verify, enum kv_table table, each_fn *each)
 {
-	struct kv_scan scan;
-	struct slice   key = { NULL, 0 }, value;
-	struct key     next;
-	bool           damaged = true;
+	struct key last;
 
-	key_init_bare(&next);
-	while (damaged) {
-		kv_scan_begin(&scan, verify->txn, table, SLICE(""), key_slice(&next));
-		while (kv_scan_next(&scan, &key, &value))
-			each(verify, key, value);
-		kv_scan_end(&scan);
-		damaged = verify->txn->status == STATUS_DAMAGED;
-		if (damaged)
-			complain_entry(verify, table, key, "the value is damaged");
-		else if (verify->txn->status != STATUS_OK)
-			complain(verify, "table %s cannot be read: %s",
-			    kv_table_name(table),
-			    status_info(verify->txn->status)->text);
-		verify->txn->status = STATUS_OK;
-		if (key.len >= KV_KEY_BYTES_MAX)
-			return;
-		key_init_bare(&next);
-		key_bytes(&next, key);
-		key_u8(&next, 0);
-	}
+	key_init_bare(&last);
+	while (walk_on(verify, table, each, &last))
+		;
 }
 
 /* ---- records ---- */
