@@ -43,9 +43,11 @@ class Platforms:
         return self.server.dial(token) if token else self.server.operator()
 
     def close(self):
-        assert self.shim.terminate() == 0, "\n".join(self.shim.log[-20:])
-        self.shim.__exit__()
-        self.server.remove()
+        try:
+            assert self.shim.terminate() == 0, "\n".join(self.shim.log[-20:])
+            self.shim.__exit__()
+        finally:
+            self.server.remove()  # whatever became of the shim
 
     def __enter__(self):
         return self
