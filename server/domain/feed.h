@@ -40,7 +40,7 @@ struct feed_page {
 void feed_view_init(struct feed_view *view, const struct call *call);
 
 /*
- * Is there a page behind PAGE->after, be it empty for now?  Sets its LAST.
+ * Is there a page behind PAGE->after, be it empty at the moment?  Sets its LAST.
  * CHANGES_GONE, or what befell TXN.
  */
 enum status feed_look(
