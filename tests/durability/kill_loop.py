@@ -233,7 +233,9 @@ class KillLoop:
             self.retried += 1
         c.close()
         self.state = self.read_all()
-        self.complain(["customer %d: a retry counted twice or not at all" % key
+        self.complain(["lost: a retry for customer %d" % key
+                       if self.state[key].revision < now[key].revision else
+                       "a retry for customer %d did more than it said" % key
                        for key in self.ids if self.state[key] != now[key]])
 
     def verify(self):

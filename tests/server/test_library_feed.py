@@ -51,13 +51,17 @@ def tcp(server):
     return "customerd://%s:%d" % server.address
 
 
-def break_things(server, token, ada, program):
-    """Write without waiting for the answers, kill the server in the middle of it."""
+def break_things(server, token, ada, program, has_begun=lambda: True):
+    """Write without waiting for the answers, kill the server in the middle of it.
+
+    Not before PROGRAM HAS_BEGUN: a server that was never there is an error to it.
+    """
     client = server.dial(token)
     for n in range(300):
         client.send("customer.update", {"id": ada["id"], "set": {"company": str(n)}})
         if n == 150:
             client.receive()
+            wait_until(has_begun, "the program to begin")
     server.kill()
     assert program.process.poll() is None
     server.start()
@@ -70,8 +74,10 @@ def test_a_list_has_each_change_once_whoever_is_killed(tmp_path):
         token = shop.token()
         ada = must_create(shop.c)
         for round_ in range(4):
+            before = len(sequences(path))
             program = Program("follow", tcp(server), str(path), token=token)
-            break_things(server, token, ada, program)
+            break_things(server, token, ada, program,
+                         lambda: len(sequences(path)) > before)
             c = server.dial(token)
             touch(c, ada, 400)
             end = last(c)
