@@ -1,4 +1,3 @@
-#include <arpa/inet.h>
 #include <assert.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -6,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "server/base/address.h"
 #include "server/base/option.h"
 #include "server/base/option_internal.h"
 
@@ -98,27 +98,18 @@ parse_flag(const char *text, bool *flag)
 	return *flag || strcmp(text, "no") == 0 || strcmp(text, "false") == 0;
 }
 
-/* Parse HOST:PORT or [HOST]:PORT; an empty TEXT stands for none. */
+/* An empty TEXT stands for none. */
 static bool
 parse_address(const char *text, struct option_address *address)
 {
-	const char *colon = strrchr(text, ':');
-	size_t      host_len = colon ? (size_t)(colon - text) : 0;
-	int64_t     port;
+	struct slice host;
 
 	*address = (struct option_address){ NULL, 0 };
 	if (*text == '\0')
 		return true;
-	if (host_len == 0 || !parse_number(colon + 1, UINT16_MAX, &port))
+	if (!address_split(text, &host, &address->port))
 		return false;
-	if (text[0] == '[' && text[host_len - 1] == ']' && host_len > 2) {
-		text++;
-		host_len -= 2;
-	} else if (memchr(text, ':', host_len) || memchr(text, '[', host_len)) {
-		return false; /* an IPv6 address wants its brackets */
-	}
-	address->host = strndup(text, host_len);
-	address->port = (uint16_t)port;
+	address->host = strndup(host.data, host.len);
 	return address->host != NULL;
 }
 
@@ -330,27 +321,13 @@ option_fini(struct options *options)
 	*options = (struct options){ 0 };
 }
 
-/* Whether only this machine reaches HOST. */
-static bool
-is_loopback(const char *host)
-{
-	struct in_addr  four;
-	struct in6_addr six;
-
-	if (inet_pton(AF_INET, host, &four) == 1)
-		return ntohl(four.s_addr) >> 24 == IN_LOOPBACKNET;
-	if (inet_pton(AF_INET6, host, &six) == 1)
-		return IN6_IS_ADDR_LOOPBACK(&six);
-	return strcmp(host, "localhost") == 0;
-}
-
 bool
 option_check(const struct options *options, char *why, size_t why_size)
 {
 	if (options->data == NULL)
 		return option_refuse(
 		    why, why_size, "--data DIR is needed: where the records are");
-	if (options->listen.host && !is_loopback(options->listen.host) &&
+	if (options->listen.host && !address_is_local(options->listen.host) &&
 	    !options->allow_plain_tcp)
 		return option_refuse(why, why_size,
 		    "--listen %s is reachable by others, and plain TCP would show them "

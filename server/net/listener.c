@@ -1,11 +1,7 @@
 #include "server/net/listener.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,45 +23,6 @@ refuse(char *why, size_t why_size, const char *format, ...)
 	return false;
 }
 
-/* ---- what a socket is called ---- */
-
-union address {
-	struct sockaddr         any;
-	struct sockaddr_in      v4;
-	struct sockaddr_in6     v6;
-	struct sockaddr_un      local;
-	struct sockaddr_storage storage;
-};
-
-static void
-name_listener(struct listener *listener)
-{
-	union address address = { .storage = { 0 } };
-	socklen_t     len = sizeof(address);
-	char          host[INET6_ADDRSTRLEN] = "?";
-
-	if (getsockname(listener->fd, &address.any, &len) != 0)
-		address.any.sa_family = AF_UNSPEC;
-	listener->is_unix = address.any.sa_family == AF_UNIX;
-	switch (address.any.sa_family) {
-	case AF_UNIX:
-		snprintf(listener->name, sizeof(listener->name), "%s",
-		    address.local.sun_path);
-		break;
-	case AF_INET:
-		inet_ntop(AF_INET, &address.v4.sin_addr, host, sizeof(host));
-		snprintf(listener->name, sizeof(listener->name), "%s:%u", host,
-		    ntohs(address.v4.sin_port));
-		break;
-	case AF_INET6:
-		inet_ntop(AF_INET6, &address.v6.sin6_addr, host, sizeof(host));
-		snprintf(listener->name, sizeof(listener->name), "[%s]:%u", host,
-		    ntohs(address.v6.sin6_port));
-		break;
-	default: snprintf(listener->name, sizeof(listener->name), "?");
-	}
-}
-
 /* Take FD, which listens, into LISTENERS. */
 static struct listener *
 add(struct listeners *listeners, int fd)
@@ -75,55 +32,8 @@ add(struct listeners *listeners, int fd)
 	assert(listeners->count < LISTENERS_MAX);
 	listener = &listeners->list[listeners->count++];
 	*listener = (struct listener){ .fd = fd };
-	name_listener(listener);
+	listener->is_unix = listen_name(fd, listener->name) == AF_UNIX;
 	return listener;
-}
-
-/* ---- TCP ---- */
-
-/* A socket that listens on ADDRESS; -1 with errno. */
-static int
-open_tcp(const struct addrinfo *address)
-{
-	int fd = socket(address->ai_family,
-	    address->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, address->ai_protocol);
-	int on = 1, saved;
-
-	if (fd < 0)
-		return -1;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
-	    bind(fd, address->ai_addr, address->ai_addrlen) == 0 &&
-	    listen(fd, SOMAXCONN) == 0)
-		return fd;
-	saved = errno;
-	close(fd);
-	errno = saved;
-	return -1;
-}
-
-static bool
-listen_tcp(struct listeners *listeners, const struct option_address *address, char *why,
-    size_t why_size)
-{
-	struct addrinfo  hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
-		 .ai_socktype = SOCK_STREAM };
-	struct addrinfo *found, *at;
-	char             port[8];
-	int              result, fd = -1;
-
-	snprintf(port, sizeof(port), "%u", address->port);
-	result = getaddrinfo(address->host, port, &hints, &found);
-	if (result != 0)
-		return refuse(why, why_size, "cannot listen on %s: %s", address->host,
-		    gai_strerror(result));
-	for (at = found; at && fd < 0; at = at->ai_next) /* the first that works */
-		fd = open_tcp(at);
-	freeaddrinfo(found);
-	if (fd < 0)
-		return refuse(why, why_size, "cannot listen on %s port %u: %s",
-		    address->host, address->port, strerror(errno));
-	add(listeners, fd);
-	return true;
 }
 
 /* ---- a unix socket ---- */
@@ -196,19 +106,11 @@ listen_unix(struct listeners *listeners, const char *path, char *why, size_t why
 static bool
 inherit(struct listeners *listeners, int fd, char *why, size_t why_size)
 {
-	int       listens = 0, flags = fcntl(fd, F_GETFL);
-	socklen_t len = sizeof(listens);
-
 	if (listeners->count == LISTENERS_MAX)
 		return refuse(
 		    why, why_size, "more than %u sockets are inherited", LISTENERS_MAX);
-	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) != 0 || !listens)
-		return refuse(
-		    why, why_size, "descriptor %d is no listening socket", fd);
-	if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 ||
-	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
-		return refuse(
-		    why, why_size, "cannot use descriptor %d: %s", fd, strerror(errno));
+	if (!listen_inherit(fd, why, why_size))
+		return false;
 	add(listeners, fd);
 	return true;
 }
@@ -229,6 +131,17 @@ inherit_all(struct listeners *listeners, const struct option_descriptors *named,
 }
 
 /* ---- all together ---- */
+
+static bool
+listen_tcp(struct listeners *listeners, const struct option_address *address, char *why,
+    size_t why_size)
+{
+	int fd = listen_open(address->host, address->port, why, why_size);
+
+	if (fd >= 0)
+		add(listeners, fd);
+	return fd >= 0;
+}
 
 static bool
 open_all(struct listeners *listeners, const struct options *options, char *why,

@@ -17,18 +17,19 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "server/base/intake.h"
+#include "server/base/listen.h"
 #include "server/base/option.h"
 
-#define LISTENERS_MAX 16u        /* systemd's included */
-#define LISTENER_NAME_BYTES 128u /* of an address for people */
-#define LISTENER_UNIX_MODE 0660  /* who may connect: the owner and the group */
+#define LISTENERS_MAX INTAKE_LISTENERS_MAX /* systemd's included */
+#define LISTENER_UNIX_MODE 0660 /* who may connect: the owner and the group */
 
 struct listener {
 	int   fd;
 	bool  is_unix;
-	char *path;                      /* to be unlinked at the end, or NULL */
-	ino_t inode;                     /* of path, to unlink nobody else's */
-	char  name[LISTENER_NAME_BYTES]; /* "127.0.0.1:7410", or the path */
+	char *path;                     /* to be unlinked at the end, or NULL */
+	ino_t inode;                    /* of path, to unlink nobody else's */
+	char  name[ADDRESS_NAME_BYTES]; /* "127.0.0.1:7410", or the path */
 };
 
 struct listeners {

@@ -29,7 +29,7 @@
 #include "server/kv/kv.h"
 #include "server/net/auth.h"
 #include "server/net/deadline.h"
-#include "server/net/gate.h"
+#include "server/base/gate.h"
 #include "server/net/link.h"
 
 #define LOOP_READ_BYTES_MAX (64u * 1024) /* taken from one connection in a turn */

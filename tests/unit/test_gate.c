@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "server/net/gate.h"
+#include "server/base/gate.h"
 
 static void
 so_many_pass_in_a_second_and_no_more(void **state)

@@ -265,7 +265,8 @@ bool http_server_open(struct http_server **out, struct ev_loop *ev,
     const struct http_application *application, const struct http_settings *settings,
     struct log *log);
 
-/* Accept connections on FD, a listening socket, which becomes the server's. */
+/* Accept connections on FD, of listen_open() or listen_inherit(), which becomes the
+ * server's. */
 void http_server_listen(struct http_server *server, int fd);
 
 /*

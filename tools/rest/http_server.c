@@ -1,18 +1,14 @@
 #include "tools/rest/http_server.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "server/base/address.h"
 #include "server/base/clock.h"
 #include "tools/rest/http_connection.h"
 
@@ -44,148 +40,52 @@ http_server_make_id(struct http_server *server, char id[HTTP_ID_BYTES])
 /* ---- accepting ---- */
 
 static void
-complain(struct http_server *server, const char *event, const char *error)
+count_refused(void *user)
 {
-	int64_t now_ms = clock_mono_ms();
+	struct http_server *server = user;
 
 	server->counters[HTTP_COUNTER_CONNECTIONS_REFUSED]++;
-	if (server->complained_at_ms != 0 && now_ms - server->complained_at_ms < 1000)
-		return;
-	server->complained_at_ms = now_ms;
-	log_warning(server->log, event, LOG_TEXT("error", error),
-	    LOG_INTEGER("refused", server->counters[HTTP_COUNTER_CONNECTIONS_REFUSED]));
 }
 
 static void
-watch_all(struct http_server *server, bool wanted)
+refuse(struct http_server *server, int fd, const char *error)
 {
-	for (unsigned i = 0; i < server->listener_count; i++)
-		if (wanted)
-			ev_io_start(server->ev, &server->listeners[i]);
-		else
-			ev_io_stop(server->ev, &server->listeners[i]);
+	uint64_t suppressed;
+
+	close(fd);
+	count_refused(server);
+	if (gate_pass(&server->refused_gate, clock_mono_ms(), &suppressed))
+		log_warning(server->log, "connection_refused", LOG_TEXT("error", error),
+		    LOG_INTEGER("suppressed", suppressed));
 }
 
 static void
-open_spare(struct http_server *server)
+take(void *user, unsigned number, int fd, const struct sockaddr_storage *address)
 {
-	server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
+	struct http_server *server = user;
+	char                peer[ADDRESS_NAME_BYTES];
 
-/*
- * Out of descriptors, or of memory: turn the one who waits away with the spare
- * descriptor and rest, for a socket that stays readable would keep the loop spinning.
- */
-static void
-rest(struct http_server *server, int listen_fd, int error)
-{
-	int fd;
-
-	if (server->spare_fd >= 0) {
-		close(server->spare_fd);
-		fd = accept(listen_fd, NULL, NULL);
-		if (fd >= 0)
-			close(fd);
-		open_spare(server);
-	}
-	complain(server, "accept_failed", strerrorname_np(error));
-	watch_all(server, false);
-	ev_timer_set(&server->rest, HTTP_ACCEPT_REST_MS / 1e3, 0.);
-	ev_timer_start(server->ev, &server->rest);
-}
-
-static void
-on_rested(struct ev_loop *ev, struct ev_timer *timer, int events)
-{
-	(void)ev;
-	(void)events;
-	watch_all(timer->data, true);
-}
-
-static void
-name_peer(const struct sockaddr_storage *address, char peer[HTTP_PEER_BYTES])
-{
-	const struct sockaddr_in  *v4 = (const struct sockaddr_in *)address;
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
-	char                       host[INET6_ADDRSTRLEN] = "";
-
-	snprintf(peer, HTTP_PEER_BYTES, "unix");
-	if (address->ss_family == AF_INET) {
-		inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
-		snprintf(peer, HTTP_PEER_BYTES, "%s:%u", host, ntohs(v4->sin_port));
-	} else if (address->ss_family == AF_INET6) {
-		inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
-		snprintf(peer, HTTP_PEER_BYTES, "[%s]:%u", host, ntohs(v6->sin6_port));
-	}
-}
-
-static void
-take(struct http_server *server, int fd, const struct sockaddr_storage *address)
-{
-	char peer[HTTP_PEER_BYTES];
-	int  on = 1;
-
+	(void)number;
 	if (server->counters[HTTP_COUNTER_CONNECTIONS_OPEN] >=
 	    server->settings.connections_max) {
 		(void)!send(fd, busy_answer, sizeof(busy_answer) - 1, MSG_NOSIGNAL);
-		close(fd);
-		complain(server, "connection_refused", "too many connections");
+		refuse(server, fd, "too many connections");
 		return;
 	}
-	/* Failures cost latency, or a dead peer's memory for longer; nothing else. */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	name_peer(address, peer);
-	if (!http_connection_open(server, fd, peer)) {
-		close(fd);
-		complain(server, "connection_refused", "out of memory");
-		return;
-	}
-	server->counters[HTTP_COUNTER_CONNECTIONS_ACCEPTED]++;
-}
-
-static bool
-is_out_of_resources(int error)
-{
-	return error == EMFILE || error == ENFILE || error == ENOBUFS ||
-	       error == ENOMEM;
-}
-
-static void
-on_connection(struct ev_loop *ev, struct ev_io *watcher, int events)
-{
-	struct http_server *server = watcher->data;
-
-	(void)ev;
-	(void)events;
-	for (unsigned i = 0; i < HTTP_ACCEPT_BURST_MAX; i++) {
-		struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
-		socklen_t               len = sizeof(address);
-		int fd = accept4(watcher->fd, (struct sockaddr *)&address, &len,
-		    SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (fd >= 0) {
-			take(server, fd, &address);
-			continue;
-		}
-		if (is_out_of_resources(errno))
-			rest(server, watcher->fd, errno);
-		if (errno != ECONNABORTED && errno != EINTR)
-			return;
-	}
+	address_name(address, peer);
+	if (http_connection_open(server, fd, peer))
+		server->counters[HTTP_COUNTER_CONNECTIONS_ACCEPTED]++;
+	else
+		refuse(server, fd, "out of memory");
 }
 
 static void
 stop_listening(struct http_server *server)
 {
-	watch_all(server, false);
-	ev_timer_stop(server->ev, &server->rest);
+	intake_stop(&server->intake);
 	for (unsigned i = 0; i < server->listener_count; i++)
-		close(server->listeners[i].fd);
+		close(server->listeners[i]);
 	server->listener_count = 0;
-	if (server->spare_fd >= 0)
-		close(server->spare_fd);
-	server->spare_fd = -1;
 }
 
 /* ---- draining ---- */
@@ -290,10 +190,13 @@ http_server_open(struct http_server **out, struct ev_loop *ev,
 	server->settings = complete(*settings);
 	server->log = log;
 	server->date_s = -1;
-	ev_timer_init(&server->rest, on_rested, 0., 0.);
+	server->refused_gate.per_second_max = 1;
+	server->intake = (struct intake){
+		.take = take, .refused = count_refused, .user = server, .log = log
+	};
+	intake_start(&server->intake, ev);
 	ev_timer_init(&server->drain, on_drained, 0., 0.);
-	server->rest.data = server->drain.data = server;
-	open_spare(server);
+	server->drain.data = server;
 	/* Only to tell processes apart; without it ids begin with zeros. */
 	(void)!getrandom(&server->id_prefix, sizeof(server->id_prefix), GRND_NONBLOCK);
 	return true;
@@ -302,15 +205,9 @@ http_server_open(struct http_server **out, struct ev_loop *ev,
 void
 http_server_listen(struct http_server *server, int fd)
 {
-	struct ev_io *listener = &server->listeners[server->listener_count];
-
 	assert(server->listener_count < HTTP_LISTENERS_MAX && !server->is_draining);
-	/* An inherited one may block, and then the loop would. */
-	(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	server->listener_count++;
-	ev_io_init(listener, on_connection, fd, EV_READ);
-	listener->data = server;
-	ev_io_start(server->ev, listener);
+	server->listeners[server->listener_count++] = fd;
+	intake_add(&server->intake, fd);
 }
 
 void

@@ -7,13 +7,12 @@
 
 #include <ev.h>
 
+#include "server/base/intake.h"
 #include "server/base/log.h"
 #include "tools/rest/http.h"
 #include "tools/rest/http_response.h"
 
 #define HTTP_LISTENERS_MAX 8u
-#define HTTP_ACCEPT_BURST_MAX 64u
-#define HTTP_ACCEPT_REST_MS 100 /* after running out of descriptors */
 
 struct http_connection;
 
@@ -23,11 +22,10 @@ struct http_server {
 	struct http_settings    settings; /* without zeros */
 	struct log             *log;
 
-	struct ev_io    listeners[HTTP_LISTENERS_MAX]; /* their descriptors are ours */
-	unsigned        listener_count;
-	struct ev_timer rest; /* accept again at its end */
-	int             spare_fd;
-	int64_t         complained_at_ms; /* last log line about accepting, or 0 */
+	struct intake intake;
+	int           listeners[HTTP_LISTENERS_MAX];
+	unsigned      listener_count;
+	struct gate   refused_gate; /* for log lines */
 
 	struct http_connection *connections;
 	uint64_t                id_prefix; /* of requests: random, then counted */

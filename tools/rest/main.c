@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "proto/version.h"
-#include "tools/rest/listen.h"
+#include "server/base/listen.h"
 #include "tools/rest/rest.h"
 
 #define WHY_BYTES_MAX 512u
@@ -71,22 +71,47 @@ open_servers(struct rest *rest)
 	return http_server_open(&rest->admin, rest->ev, &admin, &settings, &rest->log);
 }
 
+/* A socket that listens on ADDRESS; -1 with WHY. */
+static int
+listen_at(const struct rest *rest, const char *address, char *why)
+{
+	struct slice split;
+	char         host[256];
+	uint16_t     port;
+
+	if (!address_split(address, &split, &port) || split.len >= sizeof(host)) {
+		snprintf(why, WHY_BYTES_MAX,
+		    "\"%.80s\" is not HOST:PORT, like 127.0.0.1:7480 or [::1]:7480",
+		    address);
+		return -1;
+	}
+	snprintf(host, sizeof(host), "%.*s", (int)split.len, split.data);
+	if (rest->options.allow_plain_http || address_is_local(host))
+		return listen_open(host, port, why, WHY_BYTES_MAX);
+	snprintf(why, WHY_BYTES_MAX,
+	    "%.80s is reachable by others, and plain HTTP would show them tokens and "
+	    "records: put a proxy with TLS in front, or give --allow-plain-http",
+	    address);
+	return -1;
+}
+
 /*
  * Let SERVER listen on FD, if one was inherited, else on ADDRESS, if there is one.
  * What it is called goes to NAME.
  */
 static bool
 listen_on(const struct rest *rest, struct http_server *server, int64_t fd,
-    const char *address, char name[LISTEN_NAME_BYTES], char *why)
+    const char *address, char name[ADDRESS_NAME_BYTES], char *why)
 {
-	int socket;
+	int socket = (int)fd;
 
 	name[0] = '\0';
 	if (fd == 0 && address[0] == '\0')
 		return true;
-	socket = fd != 0 ? listen_inherit((int)fd, why, WHY_BYTES_MAX)
-			 : listen_open(address, rest->options.allow_plain_http, why,
-			       WHY_BYTES_MAX);
+	if (fd == 0)
+		socket = listen_at(rest, address, why);
+	else if (!listen_inherit(socket, why, WHY_BYTES_MAX))
+		return false;
 	if (socket < 0)
 		return false;
 	listen_name(socket, name);
@@ -98,7 +123,7 @@ static bool
 start(struct rest *rest, char *why)
 {
 	const struct rest_options *options = &rest->options;
-	char                       front[LISTEN_NAME_BYTES], admin[LISTEN_NAME_BYTES];
+	char                       front[ADDRESS_NAME_BYTES], admin[ADDRESS_NAME_BYTES];
 
 	if (!upstream_open(&rest->upstream, rest->ev, options->server, &rest->log, why,
 		WHY_BYTES_MAX) ||

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "server/base/listen.h"
 #include "server/base/log.h"
 #include "tools/rest/http.h"
 
@@ -253,6 +254,8 @@ main(int argc, char *argv[])
 		on_done, &echo };
 	struct http_settings    settings = { .connections_max = 0 };
 	struct ev_signal        signals;
+	int                     fd = (int)strtol(argv[1], NULL, 10);
+	char                    why[128];
 
 	for (int i = 2; i < argc; i++) {
 		char *value = strchr(argv[i], '=');
@@ -262,10 +265,11 @@ main(int argc, char *argv[])
 	}
 	signal(SIGPIPE, SIG_IGN);
 	log_init(&echo.log, STDERR_FILENO, LOG_LEVEL_INFO);
-	if (!http_server_open(
+	if (!listen_inherit(fd, why, sizeof(why)) ||
+	    !http_server_open(
 		&echo.server, echo.ev, &application, &settings, &echo.log))
 		return EXIT_FAILURE;
-	http_server_listen(echo.server, (int)strtol(argv[1], NULL, 10));
+	http_server_listen(echo.server, fd);
 	ev_signal_init(&signals, on_signal, SIGTERM);
 	signals.data = &echo;
 	ev_signal_start(echo.ev, &signals);

@@ -1,4 +1,4 @@
-#include "server/net/gate.h"
+#include "server/base/gate.h"
 
 bool
 gate_pass(struct gate *gate, int64_t now_ms, uint64_t *suppressed)

@@ -4,8 +4,8 @@
  * Threads.  A gate belongs to one.
  */
 
-#ifndef NET_GATE_H
-#define NET_GATE_H
+#ifndef BASE_GATE_H
+#define BASE_GATE_H
 
 #include <stdbool.h>
 #include <stdint.h>
