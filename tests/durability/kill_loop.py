@@ -15,6 +15,7 @@ With --expect-loss something must get lost: for a server that answers before it 
 """
 
 import argparse
+import dataclasses
 import itertools
 import os
 import random
@@ -28,12 +29,17 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from history import Read, State, Update, check  # noqa: E402
 from support.customerd import SCOPES, Refused, Server, StartFailed  # noqa: E402
 
-CUSTOMERS = 20        # few, so that they are hot
-CONNECTIONS = 4
 IN_FLIGHT = 8         # requests of one connection without an answer
 VERIFY_EVERY = 25     # cycles
 SHOWN_MAX = 20        # lines of what is wrong
-KILL_AFTER_S = (0.005, 0.080)
+
+
+@dataclasses.dataclass
+class Load:
+    customers: int = 20   # few, so that they are hot
+    writers: int = 4      # connections
+    readers: int = 1
+    kill_after_s: tuple = (0.005, 0.080)
 
 
 class Loss(Exception):
@@ -134,14 +140,14 @@ def arguments(update):
 class KillLoop:
     """REFUSALS are the codes that a crash may bring about before it is complete."""
 
-    def __init__(self, server, seed, is_reading, refusals=()):
+    def __init__(self, server, seed, load, refusals=()):
         self.server = server
-        self.is_reading = is_reading
+        self.load = load
         self.refusals = refusals
         self.rng = random.Random(seed)
         self.names = itertools.count()
         self.failures = []
-        self.acknowledged = self.unanswered = self.retried = 0
+        self.acknowledged = self.unanswered = self.retried = self.read = 0
         # A clean stop commits everything, also where the server lies.
         operator = server.operator()
         store = operator.call("store.create", {"set": {"name": "Hot", "mode": "test"}})["id"]
@@ -152,7 +158,7 @@ class KillLoop:
         c = server.dial(self.token)
         self.ids = [c.call("customer.create", {"set": {
             "email": "hot%d@example.com" % n, "company": "base"}})["id"]
-            for n in range(CUSTOMERS)]
+            for n in range(load.customers)]
         c.close()
         server.restart()
         self.emails = set()  # of the customers made since
@@ -168,11 +174,11 @@ class KillLoop:
                 self.verify()
 
     def cycle(self):
-        writers = [Writer(self, number) for number in range(CONNECTIONS)]
-        readers = [Reader(self)] if self.is_reading else []
+        writers = [Writer(self, number) for number in range(self.load.writers)]
+        readers = [Reader(self) for _ in range(self.load.readers)]
         for thread in writers + readers:
             thread.start()
-        time.sleep(self.rng.uniform(*KILL_AFTER_S))
+        time.sleep(self.rng.uniform(*self.load.kill_after_s))
         self.server.kill()
         for thread in writers + readers:
             thread.join()
@@ -181,6 +187,7 @@ class KillLoop:
         updates = [update for writer in writers for update in writer.updates]
         self.acknowledged += sum(u.answered is not None for u in updates)
         self.unanswered += sum(u.answered is None for u in updates)
+        self.read += len(reads)
         before, self.state = self.state, self.read_all(
             [entry for writer in writers for entry in writer.created])
         self.complain(check(before, updates, reads, self.state))
@@ -249,26 +256,33 @@ class KillLoop:
             raise Loss("\n".join(self.failures + sentences))
 
     def summary(self):
-        return "%d acknowledged, %d unanswered, %d sent again, %d customers made" % (
-            self.acknowledged, self.unanswered, self.retried, len(self.emails))
+        return "%d acknowledged, %d unanswered, %d sent again, %d read, %d customers made" % (
+            self.acknowledged, self.unanswered, self.retried, self.read, len(self.emails))
 
 
 def run(server, options, refusals=()):
     """Crash SERVER again and again and say how that went; the exit status."""
+    loop = KillLoop(server, options.seed, Load(readers=int(not options.expect_loss)),
+                    refusals)
+    loss = outcome(loop, options.seed, lambda: loop.run(options.cycles))
+    return int((not loss or "lost" not in loss) if options.expect_loss else bool(loss))
+
+
+def outcome(loop, seed, function):
+    """Call FUNCTION, which lets LOOP run, and say how that went; what is wrong, if any."""
     began = time.monotonic()
-    loop = KillLoop(server, options.seed, not options.expect_loss, refusals)
     loss = None
     try:
-        loop.run(options.cycles)
+        function()
     except Loss as problem:
         loss = str(problem)
     except StartFailed as problem:
         loss = "lost: it does not start any more: %s" % problem
     print("%s in %.0f s, seed %d" % (
-        loop.summary(), time.monotonic() - began, options.seed))
+        loop.summary(), time.monotonic() - began, seed))
     if loss:
         print("\n".join(loss.split("\n")[:SHOWN_MAX]))
-    return int((not loss or "lost" not in loss) if options.expect_loss else bool(loss))
+    return loss
 
 
 def arguments_of(description):
