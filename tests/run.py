@@ -20,6 +20,7 @@ import argparse
 import concurrent.futures
 import contextlib
 import glob
+import json
 import os
 import signal
 import subprocess
@@ -35,6 +36,11 @@ CORES = len(os.sched_getaffinity(0))
 VARIANTS = ("release", "asan", "tsan")
 LIARS = ("fault", "nosync")   # builds of the server only, for durability/ to find out
 PYTEST_FOLDERS = ("server", "ctl", "protocol", "client", "rest", "durability")
+
+# What is hostile, what is durable, who is who: regular expressions of files.
+COVERED = ("proto/scan", "server/kv/", "server/net/auth", "server/domain/token",
+           "server/domain/identity")
+COVERED_PERCENT_MIN = 95
 
 # No run takes longer, whatever hangs.
 ALL_S_MAX = 25 * 60
@@ -321,8 +327,43 @@ def run_long(total, name):
               environment("release", "long"))
 
 
+def clear_counts():
+    """Forget which branches earlier runs took."""
+    for path in glob.glob(os.path.join(ROOT, "build", "coverage", "**", "*.gcda"),
+                          recursive=True):
+        os.unlink(path)
+
+
+def coverage(logs):
+    """Of each file that must be covered: has the run taken enough of its branches?"""
+    path = os.path.join(logs, "coverage.json")
+    command = ["gcovr", "--object-directory", os.path.join("build", "coverage"),
+               "--exclude-branches-by-pattern", r".*\bassert\(", "--json-summary", path]
+    for file in COVERED:
+        command += ["--filter", file]
+    problem = run(command, os.path.join(logs, "gcovr.log"), seconds_max=PROGRAM_S_MAX)
+    tally = Tally()
+    if problem:
+        tally.failed.append(("gcovr", problem))
+        show_log(os.path.join(logs, "gcovr.log"))
+        return tally
+    with open(path) as file:
+        files = json.load(file)["files"]
+    for file in files:
+        line = "%5.1f %% of %d branches, %5.1f %% of %d lines: %s" % (
+            file["branch_percent"] or 100, file["branch_total"],
+            file["line_percent"], file["line_total"], file["filename"])
+        say(line)
+        if file["branch_total"] and file["branch_percent"] < COVERED_PERCENT_MIN:
+            tally.failed.append(("coverage", line))
+        else:
+            tally.passed.append(line)
+    return tally
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="tools/test", add_help=False)
+    parser.add_argument("--coverage", action="store_true")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--variant", action="append", choices=VARIANTS)
     parser.add_argument("--long", metavar="NAME")
@@ -340,14 +381,19 @@ def main():
     if arguments.long:
         run_long(total, arguments.long)
         variants = []
+    if arguments.coverage:
+        variants = ["coverage"]
+        clear_counts()
     for variant in variants:
         folders = PYTEST_FOLDERS
-        if variant != "release":
+        if variant not in ("release", "coverage"):
             # Killing a slow server shows nothing that killing a fast one does not.
             folders = [folder for folder in folders if folder != "durability"]
         else:
             build_liars(total)
         run_variant(total, variant, folders, length)
+    if arguments.coverage:
+        count(total, "coverage", "branches", coverage, logs_of("coverage"))
 
     for name, why in total.skipped:
         say("skipped %s: %s" % (name, why))

@@ -296,7 +296,7 @@ take_integer(const json_t *value, int64_t *integer)
 	if (!json_is_real(value))
 		return false;
 	real = json_real_value(value);
-	if (!(fabs(real) <= (double)INTEGER_MAX) || floor(real) < real)
+	if (!(fabs(real) <= (double)INTEGER_MAX) || (double)(int64_t)real != real)
 		return false;
 	*integer = (int64_t)real;
 	return true;
