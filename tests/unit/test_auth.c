@@ -198,9 +198,30 @@ the_peer_of_a_unix_socket_is_known_by_its_user(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 	assert_true(auth_peer_operates(fds[0], geteuid()));
 	assert_false(auth_peer_operates(tcp, 12345));
+	assert_false(auth_peer_operates(-1, geteuid()));
 	close(fds[0]);
 	close(fds[1]);
 	close(tcp);
+}
+
+#define SOMEBODY 65534
+
+static void
+another_user_operates_only_if_named(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(seteuid(SOMEBODY), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	assert_true(auth_peer_operates(fds[0], 0));
+	assert_int_equal(seteuid(0), 0);
+	assert_false(auth_peer_operates(fds[0], 0));
+	assert_true(auth_peer_operates(fds[0], SOMEBODY));
+	close(fds[0]);
+	close(fds[1]);
 }
 
 #define TEST(name)                       \
@@ -220,6 +241,7 @@ main(void)
 		TEST(a_token_that_is_changed_counts_as_it_is_now),
 		TEST(a_token_ends_at_its_time_on_open_connections_too),
 		TEST(the_peer_of_a_unix_socket_is_known_by_its_user),
+		TEST(another_user_operates_only_if_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

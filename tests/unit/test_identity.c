@@ -5,7 +5,11 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "server/domain/domain_private.h"
+#include "server/domain/kind.h"
 #include "tests/support/domain_fixture.h"
 
 /* Make a token for store 1 and return its identity; it is token 2. */
@@ -84,6 +88,144 @@ an_operator_stays_one(void **state)
 	assert_true((who.scopes & SCOPE_BIT(SCOPE_OPERATE)) != 0);
 }
 
+static enum status
+identify(struct domain_fixture *f, struct identity *who)
+{
+	struct kv_txn txn;
+	enum status   status;
+
+	kv_read(f->snapshot, &txn);
+	status = domain_identify(
+	    f->domain, &txn, SLICE("a secret of its own"), f->now_ms, who);
+	kv_snapshot_release(f->snapshot);
+	return status;
+}
+
+/* Put VALUE in the place of what TABLE says of the one who is asked for. */
+static void
+overwrite(
+    struct domain_fixture *f, enum kv_table table, struct slice key, struct slice value)
+{
+	struct kv_batch *batch;
+	struct kv_txn    txn;
+
+	assert_int_equal(kv_batch_begin(f->storage->kv, &batch), STATUS_OK);
+	kv_write(batch, &txn);
+	kv_put(&txn, table, key, value);
+	assert_int_equal(kv_batch_commit(batch), STATUS_OK);
+}
+
+static void
+overwrite_hash(struct domain_fixture *f, struct slice value)
+{
+	unsigned char hash[TOKEN_HASH_BYTES];
+
+	domain_hash(f->domain, SLICE("a secret of its own"), hash);
+	overwrite(f, KV_TOKEN_HASH, slice_of(hash, sizeof(hash)), value);
+}
+
+/* The record of token 2 as it is stored; the caller frees it. */
+static char *
+stored_token(struct domain_fixture *f, struct key *key, struct slice *record)
+{
+	struct kv_txn txn;
+	struct slice  value;
+	char         *copy;
+
+	kind_record_key(key, 0, 2);
+	kv_read(f->snapshot, &txn);
+	assert_true(kv_get(&txn, KV_TOKEN, key_slice(key), &value));
+	copy = malloc(value.len);
+	memcpy(copy, value.data, value.len);
+	*record = slice_of(copy, value.len);
+	kv_snapshot_release(f->snapshot);
+	return copy;
+}
+
+static void
+a_damaged_token_is_damage_not_a_wrong_token(void **state)
+{
+	static const char      nowhere[8] = { 0, 0, 0, 0, 0, 0, 0, 99 };
+	struct domain_fixture *f = *state;
+	struct identity        who = make_token(f, 0);
+	struct key             key;
+
+	overwrite_hash(f, SLICE("short"));
+	assert_int_equal(identify(f, &who), STATUS_DAMAGED);
+	overwrite_hash(f, slice_of(nowhere, sizeof(nowhere)));
+	assert_int_equal(identify(f, &who), STATUS_DAMAGED);
+	assert_int_equal(who.scopes, 0);
+	kind_record_key(&key, 0, 2);
+	overwrite(f, KV_TOKEN, key_slice(&key), SLICE("no record"));
+	who = (struct identity){ .token = 2 };
+	assert_int_equal(renew(f, &who), STATUS_DAMAGED);
+}
+
+static void
+a_scope_of_a_newer_server_grants_nothing(void **state)
+{
+	struct domain_fixture *f = *state;
+	struct identity        who = make_token(f, 0);
+	struct key             key;
+	struct slice           record;
+	char                  *copy = stored_token(f, &key, &record);
+	char                  *word = memmem(copy, record.len, "changes.read", 12);
+
+	assert_non_null(word);
+	memcpy(word, "changes.make", 12);
+	overwrite(f, KV_TOKEN, key_slice(&key), record);
+	assert_int_equal(identify(f, &who), STATUS_OK);
+	assert_int_equal(who.scopes, SCOPE_BIT(SCOPE_CUSTOMERS_READ));
+	free(copy);
+}
+
+static void
+a_storage_that_fails_tells_nothing_of_a_token(void **state)
+{
+	struct domain_fixture *f = *state;
+	struct identity        who = make_token(f, 0);
+	struct kv_txn          txn;
+
+	kv_read(f->snapshot, &txn);
+	txn.status = STATUS_STORAGE_FAILED;
+	assert_int_equal(domain_identify(f->domain, &txn, SLICE("a secret of its own"),
+			     f->now_ms, &who),
+	    STATUS_STORAGE_FAILED);
+	who = (struct identity){ .token = 2 };
+	assert_int_equal(
+	    domain_renew(f->domain, &txn, f->now_ms, &who), STATUS_STORAGE_FAILED);
+	kv_snapshot_release(f->snapshot);
+}
+
+static void
+a_token_whose_secret_is_lost_can_still_be_deleted(void **state)
+{
+	struct domain_fixture *f = *state;
+	struct identity        who = make_token(f, 0);
+	struct kv_batch       *batch;
+	struct kv_txn          txn;
+	struct key             key;
+
+	kind_record_key(&key, 0, who.token);
+	assert_int_equal(kv_batch_begin(f->storage->kv, &batch), STATUS_OK);
+	kv_write(batch, &txn);
+	kv_del(&txn, KV_SECRET, key_slice(&key));
+	assert_int_equal(kv_batch_commit(batch), STATUS_OK);
+	must_do(f, "token.delete", "{'id': 2}");
+	refused(f, "token.get", "{'id': 2}", STATUS_NOT_FOUND);
+}
+
+static void
+a_token_without_room_for_its_secret_is_refused(void **state)
+{
+	struct domain_fixture *f = *state;
+
+	domain_identify_operator(&f->who);
+	f->scratch.bytes_max = 8;
+	refused(f, "token.create", "{'set': {'name': 'n', 'store': 1, 'scopes': []}}",
+	    STATUS_NO_MEMORY);
+}
+
 #define T(name)                          \
 	cmocka_unit_test_setup_teardown( \
 	    name, domain_fixture_setup, domain_fixture_teardown)
@@ -95,6 +237,11 @@ main(void)
 		T(an_identity_follows_its_token),
 		T(an_identity_ends_with_its_token),
 		T(an_operator_stays_one),
+		T(a_damaged_token_is_damage_not_a_wrong_token),
+		T(a_scope_of_a_newer_server_grants_nothing),
+		T(a_token_whose_secret_is_lost_can_still_be_deleted),
+		T(a_token_without_room_for_its_secret_is_refused),
+		T(a_storage_that_fails_tells_nothing_of_a_token),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
