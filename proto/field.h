@@ -51,7 +51,7 @@
 	X(CREATE_ONLY, 1, "set at creation only")                                         \
 	X(REQUIRED,    2, "must be there, not empty, and cannot be cleared")              \
 	X(UNIQUE,      3, "no two records of a store share it")                           \
-	X(INDEXED,     4, "records can be found by it")                                   \
+	X(INDEXED,     4, "the server has an index of it")                                \
 	X(PERSONAL,    5, "erased by anonymisation")                                      \
 	X(PRIVATE,     6, "only for tokens with the scope customers.private")             \
 	X(SECRET,      7, "never answered, kept or logged in clear")                      \

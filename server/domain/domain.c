@@ -12,6 +12,7 @@
 #include "server/domain/modify.h"
 #include "server/domain/query.h"
 #include "server/domain/text.h"
+#include "server/domain/token.h"
 
 #define TRIMMED_PER_STEP 512u /* old changes and answers dropped in one step */
 
@@ -234,9 +235,12 @@ static void
 keep_house(struct domain *domain, struct call *call, struct kv_txn *txn, bool *more)
 {
 	int64_t now_ms = call->now_ms;
+	bool    more_tokens;
 
-	if (anonymize_step(call, txn, more) != STATUS_OK)
+	if (anonymize_step(call, txn, more) != STATUS_OK ||
+	    token_expire(call, txn, &more_tokens) != STATUS_OK)
 		return;
+	*more = *more || more_tokens;
 	if (!change_trim(txn, &domain->trim_store,
 		now_ms - domain->options.change_keep_ms,
 		domain->options.change_keep_max, TRIMMED_PER_STEP))

@@ -10,6 +10,7 @@
 #define TOKEN_PREFIX "cst_"
 #define TOKEN_RANDOM_CHARS 43u /* 62^43 > 2^256 */
 #define TOKEN_CHECK_CHARS 6u   /* of a hash, for scanners and typing errors */
+#define EXPIRED_PER_STEP 64u   /* tokens deleted in one step */
 #define TOKEN_CHARS (sizeof(TOKEN_PREFIX) - 1 + TOKEN_RANDOM_CHARS + TOKEN_CHECK_CHARS)
 
 static const char alphabet[] =
@@ -144,4 +145,71 @@ token_after_delete(struct edit *edit)
 		kv_del(edit->txn, KV_SECRET, key_slice(&key));
 	}
 	domain_step_token_epoch(edit->call->domain, edit->txn);
+}
+
+/* ---- tokens that are over ---- */
+
+static unsigned
+collect_expired(struct call *call, struct kv_txn *txn, uint64_t *ids)
+{
+	struct kv_scan scan;
+	struct slice   key, value;
+	struct key     prefix, from;
+	uint64_t       expires_at;
+	unsigned       count = 0;
+
+	key_init(&prefix, 0);
+	key_text(&prefix, record_shapes[RECORD_TOKEN].fields[TOKEN_EXPIRES_AT].name);
+	from = prefix;
+	key_u64(&from, 1); /* 0 stands for never */
+	kv_scan_begin(&scan, txn, KV_TOKEN_INDEX, key_slice(&prefix), key_slice(&from));
+	while (count < EXPIRED_PER_STEP && kv_scan_next(&scan, &key, &value)) {
+		if (!key_take_last_u64(&key, &ids[count]) ||
+		    !key_take_last_u64(&key, &expires_at)) {
+			txn->status = STATUS_DAMAGED;
+			break;
+		}
+		if (expires_at > (uint64_t)call->now_ms)
+			break;
+		count++;
+	}
+	kv_scan_end(&scan);
+	return count;
+}
+
+static enum status
+expire_one(struct call *call, struct kv_txn *txn, uint64_t id)
+{
+	struct edit edit;
+	enum status status;
+
+	status = edit_load(
+	    &edit, call, txn, kind_of(RECORD_TOKEN), id, SLICE(""), EDIT_DELETE);
+	if (status == STATUS_OK)
+		status = edit_check(&edit);
+	if (status == STATUS_OK)
+		edit_write(&edit);
+	return status != STATUS_OK ? status : txn->status;
+}
+
+enum status
+token_expire(struct call *call, struct kv_txn *txn, bool *more)
+{
+	uint64_t ids[EXPIRED_PER_STEP];
+	unsigned count = collect_expired(call, txn, ids);
+
+	*more = false;
+	for (unsigned i = 0; i < count && txn->status == STATUS_OK; i++) {
+		struct kv_txn child;
+
+		/* One damaged token must not keep the others. */
+		kv_nest(txn, &child);
+		if (expire_one(call, &child, ids[i]) == STATUS_OK) {
+			kv_nest_keep(txn, &child);
+			*more = count == EXPIRED_PER_STEP;
+		} else {
+			kv_nest_drop(txn, &child);
+		}
+	}
+	return txn->status;
 }

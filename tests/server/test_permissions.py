@@ -6,7 +6,7 @@ import msgpack
 import pytest
 
 from support.customerd import (SCOPES, Refused, Shop, describe, fresh, get, must_create,
-                               must_update, refused)
+                               must_update, refused, wait_until)
 
 # What a call of each verb needs to get past the arguments, or at least to them.
 ARGUMENTS = {"get": {"id": 1}, "delete": {"id": 2**53 - 1}, "find": {}, "list": {},
@@ -209,6 +209,13 @@ def test_an_expired_token_is_unauthenticated(shop):
     shop.operator.call("token.update", {"id": shop.last_token["id"],
                                         "set": {"expires_at": now - 1000}})
     refused(clerk, "customer.list", {}, "UNAUTHENTICATED")
+
+
+def test_an_expired_token_is_deleted(shop):
+    shop.token(expires_at=int(time.time() * 1000) - 1)
+    wait_until(lambda: all(token["id"] != shop.last_token["id"] for token in
+                           shop.operator.call("token.list", {"store": shop.store})["items"]),
+               "the token to go")
 
 
 def test_hello_tells_who_one_is(shop, c):

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 #include <stdio.h>
@@ -74,6 +75,88 @@ an_identity_ends_with_its_token(void **state)
 	f->now_ms -= 1;
 	must_do(f, "token.delete", "{'id': 2}");
 	assert_int_equal(renew(f, &again), STATUS_UNAUTHENTICATED);
+}
+
+static unsigned
+count_tokens(struct domain_fixture *f)
+{
+	domain_identify_operator(&f->who);
+	return (unsigned)strtoul(field_of(f, "token.list", "{}", "total"), NULL, 10);
+}
+
+static void
+a_token_goes_when_it_is_over(void **state)
+{
+	struct domain_fixture *f = *state;
+	struct identity        who = make_token(f, f->now_ms + 1000), found;
+	struct kv_txn          txn;
+
+	f->now_ms += 999;
+	keep_house(f);
+	assert_int_equal(count_tokens(f), 2);
+	f->now_ms += 1;
+	keep_house(f);
+	assert_int_equal(count_tokens(f), 1);
+	refused(f, "token.get", "{'id': 2}", STATUS_NOT_FOUND);
+	assert_int_equal(renew(f, &who), STATUS_UNAUTHENTICATED);
+	kv_read(f->snapshot, &txn);
+	assert_int_equal(domain_identify(f->domain, &txn, SLICE("a secret of its own"),
+			     f->now_ms, &found),
+	    STATUS_UNAUTHENTICATED);
+	kv_snapshot_release(f->snapshot);
+	must_verify(f);
+}
+
+static void
+a_token_whose_end_was_moved_goes_at_the_new_one(void **state)
+{
+	struct domain_fixture *f = *state;
+	char                   args[128];
+
+	make_token(f, f->now_ms + 1000);
+	snprintf(args, sizeof(args), "{'id': 2, 'set': {'expires_at': %lld}}",
+	    (long long)f->now_ms + 5000);
+	must_do(f, "token.update", args);
+	f->now_ms += 4999;
+	keep_house(f);
+	assert_int_equal(count_tokens(f), 2);
+	f->now_ms += 1;
+	keep_house(f);
+	assert_int_equal(count_tokens(f), 1);
+}
+
+static void
+a_token_without_an_end_stays(void **state)
+{
+	struct domain_fixture *f = *state;
+
+	make_token(f, 0);
+	must_do(f, "token.create",
+	    "{'set': {'name': 'n', 'store': 1, 'scopes': ['changes.read']}}");
+	f->now_ms = INTEGER_MAX;
+	keep_house(f);
+	assert_int_equal(count_tokens(f), 3);
+}
+
+/* More than one step takes. */
+static void
+many_tokens_go_together(void **state)
+{
+	struct domain_fixture *f = *state;
+	char                   args[256];
+
+	domain_identify_operator(&f->who);
+	for (int i = 0; i < 200; i++) {
+		snprintf(args, sizeof(args),
+		    "{'set': {'name': 'n', 'store': 1, 'scopes': ['changes.read'],"
+		    " 'expires_at': %lld}}",
+		    (long long)f->now_ms + 1 + i);
+		must_do(f, "token.create", args);
+	}
+	f->now_ms += 200;
+	keep_house(f);
+	assert_int_equal(count_tokens(f), 1);
+	must_verify(f);
 }
 
 static void
@@ -236,6 +319,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(an_identity_follows_its_token),
 		T(an_identity_ends_with_its_token),
+		T(a_token_goes_when_it_is_over),
+		T(a_token_whose_end_was_moved_goes_at_the_new_one),
+		T(a_token_without_an_end_stays),
+		T(many_tokens_go_together),
 		T(an_operator_stays_one),
 		T(a_damaged_token_is_damage_not_a_wrong_token),
 		T(a_scope_of_a_newer_server_grants_nothing),
