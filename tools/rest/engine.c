@@ -156,7 +156,7 @@ rate_value(const struct work *work, enum rate_value value)
 	case RATE_WINDOW_S: return rate->window_ms / 1000;
 	case RATE_WINDOW_MS: return rate->window_ms;
 	case RATE_RESET_MS: return rate->reset_ms;
-	case RATE_RETRY_S: return rate->is_over ? (rate->reset_ms + 999) / 1000 : 1;
+	case RATE_RETRY_S: return rate->is_over ? (rate->retry_ms + 999) / 1000 : 1;
 	}
 	return 0;
 }

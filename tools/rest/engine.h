@@ -28,8 +28,8 @@ struct engine_settings {
 	 */
 	unsigned concurrent_max;
 	/* Requests of one token within so much time; 0: no bound. */
-	unsigned rate_max;
-	int64_t  rate_window_ms;
+	int64_t rate_max;
+	int64_t rate_window_ms;
 };
 
 #define ENGINE_STORES_MAX 64u /* busy ones that are counted; others have no bound */

@@ -46,9 +46,9 @@
 	X(no_docs, "no-docs", FLAG, "", "no", 0, 1,                                        \
 	    "serve neither /docs nor /openapi")                                            \
 	X(rate_max, "rate-max", NUMBER, "N", "0", 0, 1000000000,                           \
-	    "requests of one token within a window; 0 for no bound")                       \
+	    "requests that a token may make at once; 0 for no bound")                          \
 	X(rate_window_ms, "rate-window-ms", NUMBER, "MS", "60000", 100, 86400000,          \
-	    "the window in which they are counted")                                        \
+	    "how long it takes until as many may be made again")                            \
 	X(connections_max, "connections-max", NUMBER, "N", "1000", 1, 100000,              \
 	    "connections open at once; more are refused")                                  \
 	X(body_bytes_max, "body-bytes-max", NUMBER, "BYTES", "262144", 1, 1048576,         \

@@ -4,20 +4,42 @@
 #include <sys/random.h>
 #include <xxhash.h>
 
-/* The place of HASH in its set: its own, or the one that was idle or began first. */
+_Static_assert(RATE_MAX <= INT64_MAX / RATE_WINDOW_MS_MAX / 2, "a full bucket fits");
+
+/* The place of HASH in its set: its own, or that of whoever was quiet longest. */
 static struct rate_token *
 find(struct rate *rate, uint64_t hash)
 {
-	struct rate_token *set = rate->tokens[hash % RATE_SETS], *oldest = set;
+	struct rate_token *set = rate->tokens[hash % RATE_SETS], *quiet = set;
 
 	for (unsigned i = 0; i < RATE_WAYS; i++) {
 		if (set[i].hash == hash)
 			return &set[i];
-		if (set[i].began_ms < oldest->began_ms)
-			oldest = &set[i];
+		if (set[i].seen_ms < quiet->seen_ms)
+			quiet = &set[i];
 	}
-	*oldest = (struct rate_token){ .hash = hash, .began_ms = INT64_MIN };
-	return oldest;
+	*quiet = (struct rate_token){ .hash = hash };
+	return quiet;
+}
+
+/* Give TOKEN back what the time since it was seen is worth. */
+static void
+refill(const struct rate *rate, struct rate_token *token, int64_t now_ms)
+{
+	int64_t passed_ms = now_ms - token->seen_ms;
+
+	token->seen_ms = now_ms;
+	if (passed_ms >= rate->window_ms || token->used <= passed_ms * rate->max)
+		token->used = 0;
+	else
+		token->used -= passed_ms * rate->max;
+}
+
+/* How long it takes until PARTS have come back, rounded up. */
+static int64_t
+wait_ms(const struct rate *rate, int64_t parts)
+{
+	return parts > 0 ? (parts + rate->max - 1) / rate->max : 0;
 }
 
 struct rate_state
@@ -25,27 +47,25 @@ rate_count(struct rate *rate, struct slice token, int64_t now_ms)
 {
 	uint64_t hash = XXH3_64bits_withSeed(token.data, token.len, rate->seed);
 	struct rate_token *found = find(rate, hash | 1); /* never nobody */
+	int64_t            one = rate->window_ms, all = rate->max * one;
 	struct rate_state  state = { .limit = rate->max, .window_ms = rate->window_ms };
 
-	assert(rate->max > 0 && now_ms >= 0);
-	if (found->began_ms <= now_ms - rate->window_ms) {
-		found->began_ms = now_ms;
-		found->count = 0;
-	}
-	state.is_over = found->count >= rate->max;
-	found->count += !state.is_over;
-	state.left = rate->max - found->count;
-	state.reset_ms = found->began_ms + rate->window_ms - now_ms;
+	assert(rate->max > 0 && now_ms >= found->seen_ms);
+	refill(rate, found, now_ms);
+	state.is_over = found->used + one > all;
+	if (!state.is_over)
+		found->used += one;
+	state.left = (all - found->used) / one;
+	state.reset_ms = wait_ms(rate, found->used);
+	state.retry_ms = wait_ms(rate, found->used + one - all);
 	return state;
 }
 
 void
-rate_init(struct rate *rate, unsigned max, int64_t window_ms)
+rate_init(struct rate *rate, int64_t max, int64_t window_ms)
 {
+	assert(max <= RATE_MAX && window_ms <= RATE_WINDOW_MS_MAX);
 	*rate = (struct rate){ .max = max, .window_ms = window_ms };
-	for (unsigned set = 0; set < RATE_SETS; set++)
-		for (unsigned way = 0; way < RATE_WAYS; way++)
-			rate->tokens[set][way].began_ms = INT64_MIN;
 	if (getrandom(&rate->seed, sizeof(rate->seed), 0) !=
 	    (ssize_t)sizeof(rate->seed))
 		rate->seed = (uint64_t)(uintptr_t)rate; /* as good as it gets */
