@@ -228,7 +228,7 @@ finish(struct export *export)
 
 	if (export->part_path != NULL)
 		is_whole = is_whole && fsync(fileno(export->file)) == 0 &&
-			   rename(export->part_path, export->name) == 0;
+			   state_rename(export->part_path, export->name);
 	if (!is_whole) {
 		ctl_say("%s: %s", export->name, strerror(errno));
 		return CTL_STOPPED;

@@ -60,11 +60,28 @@ write_whole(const char *path, json_t *state)
 }
 
 bool
+state_rename(const char *from, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char       *folder =
+            slash == NULL ? strdup(".") : strndup(path, (size_t)(slash + 1 - path));
+	int fd = folder == NULL ? -1 : open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* EINVAL: a file system that keeps no folders of its own. */
+	bool is_named =
+	    fd >= 0 && rename(from, path) == 0 && (fsync(fd) == 0 || errno == EINVAL);
+
+	if (fd >= 0)
+		close(fd);
+	free(folder);
+	return is_named;
+}
+
+bool
 state_save(const char *path, json_t *state)
 {
 	char *new_path = state_path(path, ".new");
 	bool  is_saved = new_path != NULL && write_whole(new_path, state) &&
-			rename(new_path, path) == 0;
+			state_rename(new_path, path);
 
 	if (!is_saved)
 		ctl_say("%s: %s", path, strerror(errno));

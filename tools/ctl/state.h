@@ -18,6 +18,10 @@ bool state_save(const char *path, json_t *state);
 /* What PATH keeps: the caller's; NULL when there is no such file, or no state in it. */
 json_t *state_load(const char *path);
 
+/* Give the file FROM, which is whole, the name PATH; on disk, too, when this returns.
+ * False: errno says why. */
+bool state_rename(const char *from, const char *path);
+
 /* From now on, Ctrl-C and SIGTERM do not end the program but make this true. */
 void state_catch_stop(void);
 bool state_stop_wanted(void);
