@@ -47,7 +47,7 @@ parse_host(struct address *address, char *text)
 	}
 	address->host = text;
 	address->port = port == NULL ? PORT_DEFAULT : port;
-	return text[0] != '\0' && is_port(address->port);
+	return text[0] != '\0' && strchr(text, '/') == NULL && is_port(address->port);
 }
 
 static bool
@@ -79,8 +79,9 @@ address_parse(
 		    parse_one(&list->addresses[list->count], one))
 			continue;
 		error_set(error, "BAD_ADDRESS", false,
-		    "an address is customerd://HOST:PORT or unix:PATH; several are "
-		    "separated by commas");
+		    "%.100s: an address is customerd://HOST:PORT or unix:PATH; several "
+		    "are separated by commas",
+		    text);
 		address_fini(list);
 		return CUSTOMERD_MISUSE;
 	}

@@ -14,7 +14,8 @@ from support.customerd import Server, Shop
 def pytest_configure(config):
     # Of pynvim, which Debian ships as it is.
     config.addinivalue_line("filterwarnings", "ignore:the imp module:DeprecationWarning")
-    os.environ.pop("CUSTOMERD_TOKEN", None)  # of whoever runs the tests
+    for name in ("CUSTOMERD_TOKEN", "CUSTOMERD_ADDRESS"):
+        os.environ.pop(name, None)  # of whoever runs the tests
 
 
 @pytest.fixture(scope="session")

@@ -115,8 +115,8 @@ def test_status_shows_counters_line_by_line(server):
     [], ["fly"], ["ping", "twice"], ["call"], ["call", "a", "{}", "c"], ["load"],
     ["--nonsense", "ping"], ["--unix"], ["--json", "--json", "ping"],
     ["--timeout-ms", "0", "ping"], ["--timeout-ms", "1x", "ping"],
-    ["--unix", "a", "--connect", "b:1", "ping"], ["--server", "nonsense", "ping"],
-    ["--connect", "localhost:99999", "ping"], ["load", "/no/such/file"]])
+    ["--unix", "a", "--connect", "b:1", "ping"], ["--connect", "localhost:99999", "ping"],
+    ["load", "/no/such/file"]])
 def test_what_is_no_command_ends_with_2_and_a_hint(words):
     done = ctl(*words)
     assert done.status == USAGE and done.out == "" and done.said
@@ -133,9 +133,26 @@ def test_help_begins_with_examples_and_documents_the_exit_codes():
 
 def test_where_nobody_listens_it_ends_with_3(tmp_path):
     for where in (["--unix", str(tmp_path / "nothing")], ["--connect", "127.0.0.1:1"],
-                  ["--server", "unix:/nothing,customerd://127.0.0.1:1"]):
+                  ["--connect", "unix:/nothing,customerd://127.0.0.1:1"]):
         done = ctl(*where, "ping")
         assert done.status == NOT_CONNECTED and "cannot connect" in done.said
+
+
+def test_an_address_may_be_said_in_any_way_that_is_one(server, monkeypatch):
+    tcp = "%s:%d" % server.address
+    for address in (tcp, "customerd://" + tcp, "unix:" + server.unix,
+                    "unix:/nothing,customerd://" + tcp):
+        assert ctl("--connect", address, "ping").status == DONE
+        monkeypatch.setenv("CUSTOMERD_ADDRESS", address)
+        assert ctl("ping").status == DONE
+    assert ctl("--connect", "127.0.0.1:1", "ping").status == NOT_CONNECTED
+
+
+@pytest.mark.parametrize("address", ["http://a:1", "/run/customerd.sock", "a:1,b:2", "a:b"])
+def test_what_is_no_address_is_told_what_one_is(address):
+    done = ctl("--connect", address, "ping")
+    assert done.status == USAGE
+    assert address in done.said and "customerd://HOST:PORT or unix:PATH" in done.said
 
 
 def scripted(tmp_path, answer):

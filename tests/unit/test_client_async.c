@@ -315,7 +315,8 @@ a_bad_address_is_the_callers_mistake(void **state)
 		"customerd://", "customerd://:7410",
 		"customerd://a:", "customerd://a:0", "customerd://a:65536",
 		"customerd://a:7x", "customerd://[::1", "customerd://[::1]x",
-		"customerd://::1:7410", "unix:", "customerd://a:1,,customerd://b:1" };
+		"customerd://::1:7410", "customerd:///run/socket",
+		"unix:", "customerd://a:1,,customerd://b:1" };
 	struct customerd_error   error;
 
 	(void)state;

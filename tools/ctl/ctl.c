@@ -92,27 +92,43 @@ ctl_say_error(const struct ctl *ctl, enum customerd_status status,
 	return exit_of(status);
 }
 
-/* What --server, --unix and --connect stand for; NULL when more than one is given. */
+/* TEXT behind SCHEME; as the library wants it. */
+static char *
+with_scheme(const char *scheme, const char *text)
+{
+	char *address;
+
+	return asprintf(&address, "%s%s", scheme, text) < 0 ? NULL : address;
+}
+
+const char *
+ctl_where(const struct ctl_options *options)
+{
+	const char *where = getenv("CUSTOMERD_ADDRESS");
+
+	if (options->unix_path != NULL)
+		return options->unix_path;
+	if (options->connect != NULL)
+		return options->connect;
+	return where != NULL && where[0] != '\0' ? where : "127.0.0.1:7410";
+}
+
+/* The same for the library; NULL when it is said twice. */
 static char *
 address_of(const struct ctl_options *options)
 {
-	int given = (options->server != NULL) + (options->unix_path != NULL) +
-		    (options->connect != NULL);
-	char *address = NULL;
-	int   len = 0;
+	const char *where = ctl_where(options);
 
-	if (given > 1) {
-		ctl_say("--server, --unix and --connect exclude each other");
+	if (options->unix_path != NULL && options->connect != NULL) {
+		ctl_say("--unix and --connect exclude each other");
 		return NULL;
 	}
 	if (options->unix_path != NULL)
-		len = asprintf(&address, "unix:%s", options->unix_path);
-	else if (options->connect != NULL)
-		len = asprintf(&address, "customerd://%s", options->connect);
-	else
-		address = strdup(options->server != NULL ? options->server
-							 : CUSTOMERD_ADDRESS_DEFAULT);
-	return len < 0 ? NULL : address;
+		return with_scheme("unix:", where);
+	/* People leave the scheme out before HOST:PORT. */
+	if (strstr(where, "://") != NULL || strncmp(where, "unix:", 5) == 0)
+		return strdup(where);
+	return with_scheme("customerd://", where);
 }
 
 static bool

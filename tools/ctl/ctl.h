@@ -42,6 +42,9 @@ void ctl_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void ctl_note(const struct ctl *ctl, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Where to connect, as people said it. */
+const char *ctl_where(const struct ctl_options *options);
+
 /*
  * Where and as whom to connect, as the options say; *ADDRESS is to be freed and must
  * outlive the use of OPTIONS.

@@ -13,8 +13,7 @@
 // clang-format off
 #define CTL_OPTIONS(X)                                                                                     \
 	X(UNIX_PATH,  unix_path,  "unix",        "PATH",      EVERY, NULL, "connect to this unix socket")  \
-	X(CONNECT,    connect,    "connect",     "HOST:PORT", EVERY, NULL, "connect by TCP; the default is 127.0.0.1:7410") \
-	X(SERVER,     server,     "server",      "ADDRESS",   EVERY, NULL, "customerd://HOST:PORT or unix:PATH; or several") \
+	X(CONNECT,    connect,    "connect",     "ADDRESS",   EVERY, NULL, "HOST:PORT or unix:PATH; else 127.0.0.1:7410") \
 	X(TOKEN,      token,      "token",       "TOKEN",     EVERY, NULL, "who asks; better put into CUSTOMERD_TOKEN") \
 	X(TIMEOUT_MS, timeout_ms, "timeout-ms",  "MS",        EVERY, NULL, "for connecting (5000) and an answer (30000)") \
 	X(JSON,       json,       "json",        NULL,        EVERY, NULL, "print JSON: one value a line") \

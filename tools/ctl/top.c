@@ -118,17 +118,6 @@ run_live(struct top *top)
 	return CTL_DONE;
 }
 
-/* The address as people gave it. */
-static const char *
-server_of(const struct ctl_options *options)
-{
-	if (options->unix_path != NULL)
-		return options->unix_path;
-	if (options->connect != NULL)
-		return options->connect;
-	return options->server != NULL ? options->server : "127.0.0.1:7410";
-}
-
 enum ctl_exit
 ctl_run_top(struct ctl *ctl, const struct command *command)
 {
@@ -141,7 +130,7 @@ ctl_run_top(struct ctl *ctl, const struct command *command)
 	if (top == NULL)
 		return CTL_NOT_CONNECTED;
 	top->ctl = ctl;
-	top->server = server_of(&ctl->options);
+	top->server = ctl_where(&ctl->options);
 	done = parse_interval(top, ctl->options.interval_ms);
 	if (done == CTL_DONE)
 		done = ctl_connect(ctl);
