@@ -65,6 +65,8 @@
 	    "how long the change feed reaches back; the default is 30 days")                    \
 	X(change_keep_max, "change-keep-max", INTEGER, "N", "10000000", 1000, 1000000000, STORAGE, \
 	    "how many changes the feed of one store holds at most")                              \
+	X(change_keep_bytes, "change-keep-bytes", BYTES, "BYTES", "4G", 1048576, 1099511627776, STORAGE, \
+	    "how many bytes these changes have at most; the oldest leave first")                 \
 	X(password_workers, "password-workers", INTEGER, "N", "1", 1, 16, PASSWORDS,            \
 	    "threads that hash passwords")                                                      \
 	X(password_queue_max, "password-queue-max", INTEGER, "N", "64", 1, 65536, PASSWORDS,    \

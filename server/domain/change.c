@@ -97,10 +97,68 @@ change_record_prefix(
 	key_u64(key, id);
 }
 
+static void
+log_key(struct key *key, uint32_t store)
+{
+	key_init(key, store);
+	key_text(key, COUNTER_NAME);
+}
+
+void
+change_log_get(struct kv_txn *txn, uint32_t store, struct change_log *log)
+{
+	struct slice value;
+	struct key   key;
+
+	*log = (struct change_log){ 0 };
+	log_key(&key, store);
+	if (!kv_get(txn, KV_COUNTER, key_slice(&key), &value))
+		return;
+	if (!key_take_u64(&value, &log->last))
+		txn->status = STATUS_DAMAGED;
+	/* Bytes were not always counted: then LAST was all there is. */
+	if (value.len == 0)
+		log->uncounted = log->last;
+	else if (!key_take_u64(&value, &log->bytes) ||
+		 !key_take_u64(&value, &log->uncounted))
+		txn->status = STATUS_DAMAGED;
+}
+
+static void
+log_put(struct kv_txn *txn, uint32_t store, const struct change_log *log)
+{
+	struct key key, value;
+
+	log_key(&key, store);
+	key_init_bare(&value);
+	key_u64(&value, log->last);
+	key_u64(&value, log->bytes);
+	key_u64(&value, log->uncounted);
+	kv_put(txn, KV_COUNTER, key_slice(&key), key_slice(&value));
+}
+
+/* The entry SEQUENCE, which took BEFORE bytes, takes AFTER now. */
+static void
+log_resize(
+    struct kv_txn *txn, uint32_t store, uint64_t sequence, size_t before, size_t after)
+{
+	struct change_log log;
+
+	change_log_get(txn, store, &log);
+	if (txn->status != STATUS_OK || sequence <= log.uncounted)
+		return;
+	log.bytes -= before < log.bytes ? before : log.bytes;
+	log.bytes += after;
+	log_put(txn, store, &log);
+}
+
 uint64_t
 change_last(struct kv_txn *txn, uint32_t store)
 {
-	return counter_get(txn, store, COUNTER_NAME);
+	struct change_log log;
+
+	change_log_get(txn, store, &log);
+	return log.last;
 }
 
 uint64_t
@@ -122,22 +180,25 @@ change_oldest(struct kv_txn *txn, uint32_t store)
 void
 change_append(struct edit *edit)
 {
-	struct buf *buf = edit->call->scratch;
-	struct key  key;
-	uint64_t    sequence = change_last(edit->txn, edit->store) + 1;
+	struct buf       *buf = edit->call->scratch;
+	struct change_log log;
+	struct key        key;
 
+	change_log_get(edit->txn, edit->store, &log);
+	log.last++;
 	buf_clear(buf, buf->bytes_max);
-	pack_entry(edit, sequence, buf);
+	pack_entry(edit, log.last, buf);
 	if (buf->failed) {
 		edit->txn->status = STATUS_NO_MEMORY;
 		return;
 	}
 	assert(buf->len <= CHANGE_BYTES_MAX);
-	counter_put(edit->txn, edit->store, COUNTER_NAME, sequence);
-	change_key(&key, edit->store, sequence);
+	log.bytes += buf->len;
+	log_put(edit->txn, edit->store, &log);
+	change_key(&key, edit->store, log.last);
 	kv_put(edit->txn, KV_CHANGE, key_slice(&key), buf_slice(buf));
 	change_record_prefix(&key, edit->store, edit->kind, edit->id);
-	key_u64(&key, sequence);
+	key_u64(&key, log.last);
 	kv_put(edit->txn, KV_CHANGE_RECORD, key_slice(&key), SLICE(""));
 }
 
@@ -208,17 +269,19 @@ erase_one(struct kv_txn *txn, uint32_t store, uint64_t sequence, struct buf *scr
 {
 	struct slice value;
 	struct key   key;
+	bool         is_sound;
 
 	change_key(&key, store, sequence);
 	if (!kv_get(txn, KV_CHANGE, key_slice(&key), &value))
 		return; /* trimmed already */
 	buf_clear(scratch, scratch->bytes_max);
-	if (!change_pack(value, SLICE("\x80"), scratch))
-		txn->status = STATUS_DAMAGED;
-	else if (scratch->failed)
-		txn->status = STATUS_NO_MEMORY;
-	else
-		kv_put(txn, KV_CHANGE, key_slice(&key), buf_slice(scratch));
+	is_sound = change_pack(value, SLICE("\x80"), scratch);
+	if (!is_sound || scratch->failed) {
+		txn->status = is_sound ? STATUS_NO_MEMORY : STATUS_DAMAGED;
+		return;
+	}
+	log_resize(txn, store, sequence, value.len, scratch->len);
+	kv_put(txn, KV_CHANGE, key_slice(&key), buf_slice(scratch));
 }
 
 /* The first entry about the customer behind SEQUENCE, or 0. */
@@ -259,8 +322,9 @@ change_erase(struct kv_txn *txn, uint32_t store, uint64_t id, uint64_t *sequence
 struct oldest {
 	uint32_t      store;
 	uint64_t      sequence;
-	bool          is_sound; /* CHANGE is known */
+	bool          is_sound; /* CHANGE and BYTES are known */
 	struct change change;
+	size_t        bytes;
 };
 
 /* The oldest entry of the first store that is not below STORE.  False: none is. */
@@ -275,6 +339,7 @@ find_oldest(struct kv_txn *txn, uint32_t store, struct oldest *oldest)
 	kv_scan_begin(&scan, txn, KV_CHANGE, SLICE(""), key_slice(&from));
 	oldest->is_sound =
 	    kv_scan_next(&scan, &key, &value) && change_decode(&oldest->change, value);
+	oldest->bytes = oldest->is_sound ? value.len : 0;
 	kv_scan_end(&scan);
 	if (txn->status == STATUS_DAMAGED)
 		txn->status = STATUS_OK; /* of one value: the key is there */
@@ -293,10 +358,25 @@ drop(struct kv_txn *txn, const struct oldest *oldest)
 	key_u64(&about, oldest->sequence);
 	kv_del(txn, KV_CHANGE, key_slice(&entry));
 	kv_del(txn, KV_CHANGE_RECORD, key_slice(&about));
+	log_resize(txn, oldest->store, oldest->sequence, oldest->bytes, 0);
+}
+
+/* A damaged entry stays, and keeps those of its own store alone. */
+static bool
+must_leave(
+    struct kv_txn *txn, const struct oldest *oldest, const struct change_keep *keep)
+{
+	struct change_log log;
+
+	if (!oldest->is_sound)
+		return false;
+	change_log_get(txn, oldest->store, &log);
+	return oldest->change.time < keep->from_ms ||
+	       log.last - oldest->sequence >= keep->max || log.bytes > keep->bytes;
 }
 
 bool
-change_trim(struct kv_txn *txn, uint32_t *store, int64_t before_ms, uint64_t keep_max,
+change_trim(struct kv_txn *txn, uint32_t *store, const struct change_keep *keep,
     unsigned count_max)
 {
 	unsigned dropped = 0;
@@ -310,10 +390,7 @@ change_trim(struct kv_txn *txn, uint32_t *store, int64_t before_ms, uint64_t kee
 			*store = 0;
 			return true;
 		}
-		/* A damaged entry stays, and keeps those of its own store alone. */
-		if (oldest.is_sound &&
-		    (oldest.change.time < before_ms ||
-			change_last(txn, oldest.store) - oldest.sequence >= keep_max)) {
+		if (must_leave(txn, &oldest, keep)) {
 			drop(txn, &oldest);
 			dropped++;
 		} else {

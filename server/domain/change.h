@@ -10,8 +10,8 @@
  * not show to each other and that a reader can tell what is missing: only the oldest
  * ever go.  The log of store 0 has the stores and the tokens.
  *
- * Old entries leave by age and number; the values of an anonymised customer leave at
- * once, the names of the fields stay.  Reading is in feed.h.
+ * Old entries leave by age, number and bytes; the values of an anonymised customer
+ * leave at once, the names of the fields stay.  Reading is in feed.h.
  */
 
 #ifndef DOMAIN_CHANGE_H
@@ -30,6 +30,15 @@ void change_append(struct edit *edit);
 void change_key(struct key *key, uint32_t store, uint64_t sequence);
 void change_record_prefix(
     struct key *key, uint32_t store, const struct kind *kind, uint64_t id);
+
+/* What is kept about the log of a store, beside its entries. */
+struct change_log {
+	uint64_t last;      /* the newest sequence number; 0: nothing ever changed */
+	uint64_t bytes;     /* of all entries behind UNCOUNTED, as they are stored */
+	uint64_t uncounted; /* up to this one nobody counted the bytes yet */
+};
+
+void change_log_get(struct kv_txn *txn, uint32_t store, struct change_log *log);
 
 /* The newest sequence number of the store; 0 when nothing ever changed in it. */
 uint64_t change_last(struct kv_txn *txn, uint32_t store);
@@ -64,12 +73,19 @@ bool change_pack(struct slice value, struct slice set, struct buf *buf);
 bool change_erase(struct kv_txn *txn, uint32_t store, uint64_t id, uint64_t *sequence,
     unsigned count_max, struct buf *scratch);
 
+/* What the log of a store keeps; an entry leaves that is beyond any of these. */
+struct change_keep {
+	int64_t  from_ms; /* nothing older */
+	uint64_t max;     /* so many */
+	uint64_t bytes;   /* so many altogether; at least CHANGE_BYTES_MAX */
+};
+
 /*
- * Drop entries that are older than BEFORE_MS, and those beyond the newest KEEP_MAX of
- * their store; at most COUNT_MAX of them.  Goes round the stores, some in each call:
- * *STORE, 0 at first, is where the next call goes on.  False when that should be soon.
+ * Drop the oldest entries that KEEP does not cover; at most COUNT_MAX of them.  Goes
+ * round the stores, some in each call: *STORE, 0 at first, is where the next call goes
+ * on.  False when that should be soon.
  */
-bool change_trim(struct kv_txn *txn, uint32_t *store, int64_t before_ms,
-    uint64_t keep_max, unsigned count_max);
+bool change_trim(struct kv_txn *txn, uint32_t *store, const struct change_keep *keep,
+    unsigned count_max);
 
 #endif

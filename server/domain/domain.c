@@ -234,16 +234,19 @@ domain_write(struct call *call, struct kv_txn *txn)
 static void
 keep_house(struct domain *domain, struct call *call, struct kv_txn *txn, bool *more)
 {
-	int64_t now_ms = call->now_ms;
-	bool    more_tokens;
+	int64_t            now_ms = call->now_ms;
+	bool               more_tokens;
+	struct change_keep keep = {
+		.from_ms = now_ms - domain->options.change_keep_ms,
+		.max = domain->options.change_keep_max,
+		.bytes = domain->options.change_keep_bytes,
+	};
 
 	if (anonymize_step(call, txn, more) != STATUS_OK ||
 	    token_expire(call, txn, &more_tokens) != STATUS_OK)
 		return;
 	*more = *more || more_tokens;
-	if (!change_trim(txn, &domain->trim_store,
-		now_ms - domain->options.change_keep_ms,
-		domain->options.change_keep_max, TRIMMED_PER_STEP))
+	if (!change_trim(txn, &domain->trim_store, &keep, TRIMMED_PER_STEP))
 		*more = true;
 	if (!idempotency_trim(txn, now_ms, TRIMMED_PER_STEP))
 		*more = true;

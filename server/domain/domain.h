@@ -23,8 +23,9 @@
 #include "server/domain/call.h"
 
 struct domain_options {
-	int64_t  change_keep_ms;  /* changes older than this leave their log … */
-	uint64_t change_keep_max; /* … and those beyond this number in it */
+	int64_t  change_keep_ms;    /* changes older than this leave their log, … */
+	uint64_t change_keep_max;   /* … those beyond this number in it, … */
+	uint64_t change_keep_bytes; /* … and those beyond these bytes */
 };
 
 /*

@@ -35,6 +35,9 @@ struct verify {
 	uint32_t            store;
 	struct kind_counter counted;
 	uint64_t            sequence; /* of the change before; 0: none */
+	struct change_log   log;      /* what the store says about its changes */
+	uint64_t            bytes;    /* of those that LOG counts */
+	bool                has_gap;  /* some are not there, or not to be read */
 };
 
 typedef void each_fn(struct verify *verify, struct slice key, struct slice value);
@@ -293,18 +296,34 @@ verify_kind(struct verify *verify, const struct kind *kind)
 
 /* ---- the rest ---- */
 
-/* The changes of a store are counted without gaps, to the last one of its counter. */
+static void
+open_changes(struct verify *verify, uint32_t store)
+{
+	verify->store = store;
+	verify->sequence = 0;
+	verify->bytes = 0;
+	verify->has_gap = false;
+	change_log_get(verify->txn, store, &verify->log);
+	verify->txn->status = STATUS_OK; /* of the counter's own walk */
+}
+
+/*
+ * The changes of a store are counted without gaps, to the last one of its counter,
+ * which knows their bytes.
+ */
 static void
 close_changes(struct verify *verify)
 {
-	uint64_t last = change_last(verify->txn, verify->store);
-
-	verify->txn->status = STATUS_OK;
-	if (verify->sequence != 0 && verify->sequence != last)
+	if (verify->sequence != 0 && verify->sequence != verify->log.last)
 		complain(verify,
 		    "the changes of store %u end at %llu, its counter says %llu",
 		    verify->store, (unsigned long long)verify->sequence,
-		    (unsigned long long)last);
+		    (unsigned long long)verify->log.last);
+	else if (!verify->has_gap && verify->bytes != verify->log.bytes)
+		complain(verify,
+		    "the changes of store %u have %llu bytes, its counter says %llu",
+		    verify->store, (unsigned long long)verify->bytes,
+		    (unsigned long long)verify->log.bytes);
 }
 
 static void
@@ -323,16 +342,22 @@ each_change(struct verify *verify, struct slice key, struct slice value)
 	}
 	if (store != verify->store) {
 		close_changes(verify);
-		verify->store = store;
-		verify->sequence = 0;
+		open_changes(verify, store);
 	}
-	/* Behind a damaged one, which has been reported, there is no gap. */
 	change_key(&before, store, sequence - 1);
-	if (verify->sequence != 0 && verify->sequence + 1 != sequence &&
-	    !has(verify, KV_CHANGE, key_slice(&before), &nothing))
-		complain_entry(
-		    verify, KV_CHANGE, key, "does not follow the one before");
+	if (verify->sequence + 1 != sequence) {
+		/* One that is there but damaged has been reported. */
+		bool is_there = has(verify, KV_CHANGE, key_slice(&before), &nothing);
+
+		if (verify->sequence != 0 && !is_there)
+			complain_entry(
+			    verify, KV_CHANGE, key, "does not follow the one before");
+		if (verify->sequence != 0 || is_there)
+			verify->has_gap = true;
+	}
 	verify->sequence = sequence;
+	if (sequence > verify->log.uncounted)
+		verify->bytes += value.len;
 	change_record_prefix(&about, store, change.kind, (uint64_t)change.id);
 	key_u64(&about, sequence);
 	if (!has(verify, KV_CHANGE_RECORD, key_slice(&about), &nothing))
@@ -359,8 +384,7 @@ each_change_record(struct verify *verify, struct slice key, struct slice value)
 static void
 verify_changes(struct verify *verify)
 {
-	verify->store = 0;
-	verify->sequence = 0;
+	open_changes(verify, 0);
 	walk(verify, KV_CHANGE, each_change);
 	close_changes(verify);
 	walk(verify, KV_CHANGE_RECORD, each_change_record);

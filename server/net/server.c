@@ -159,6 +159,7 @@ open_domain(struct server *server, char *why, size_t why_size)
 	const struct domain_options options = {
 		.change_keep_ms = server->options->change_keep_ms,
 		.change_keep_max = server->options->change_keep_max,
+		.change_keep_bytes = server->options->change_keep_bytes,
 	};
 	struct kv_batch *batch;
 	struct kv_txn    txn;

@@ -169,6 +169,26 @@ def test_nobody_misses_changes_unawares():
         assert server.verify()[0] == 0
 
 
+def test_a_feed_is_only_so_large():
+    with Server("--change-keep-bytes", "1M") as server:
+        shop = Shop(server)
+        ada = must_create(shop.c)
+        quiet = Shop(server)
+        must_create(quiet.c)
+        touch(shop.c, ada, 400, "x" * 8000)
+        oldest = lambda: read(shop.c, limit=1)["items"][0]["seq"]
+        wait_until(lambda: oldest() > 250, "old changes to leave")
+        kept = oldest()
+        assert kept < 300  # some hundred of 8,000 bytes are no more than 1 MiB
+        assert [item["seq"] for item in read(quiet.c)["items"]] == [1]
+        assert server.terminate() == 0
+        assert server.verify()[0] == 0
+        server.start()
+        c = server.dial(shop.last_token["token"])
+        assert read(c, limit=1)["items"][0]["seq"] == kept
+        quiet.close()
+
+
 def test_a_consumer_can_begin_anew(shop, c):
     """As PROTOCOL.md says: note the end, read all records, follow from there."""
     people = [must_create(c) for _ in range(20)]

@@ -7,116 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "server/domain/change.h"
 #include "server/domain/feed.h"
-#include "server/kv/key.h"
-#include "tests/support/domain_fixture.h"
-
-#define CREATE "customer.create"
-#define UPDATE "customer.update"
-#define READ "change.read"
-#define HISTORY "customer.history"
-
-/* ---- words ---- */
-
-static void
-make(struct domain_fixture *f, const char *email)
-{
-	char args[256];
-
-	snprintf(args, sizeof(args), "{'set': {'email': '%s'}}", email);
-	must_do(f, CREATE, args);
-}
-
-/* Change customer ID so many times. */
-static void
-touch(struct domain_fixture *f, int id, int times)
-{
-	static int number;
-
-	while (times-- > 0) {
-		char args[128];
-
-		snprintf(args, sizeof(args), "{'id': %d, 'set': {'phone': '%d'}}", id,
-		    ++number);
-		must_do(f, UPDATE, args);
-	}
-}
-
-/* What METHOD answers, as text: the sequences of its items, then next and last. */
-static const char *
-numbers(struct domain_fixture *f, const char *method, const char *args)
-{
-	static const char *const keys[] = { "next", "last" };
-	static char              text[4096];
-	json_t                  *answer = must(f, method, args), *item;
-	size_t                   i, len = 0;
-
-	text[0] = '\0';
-	json_array_foreach (json_object_get(answer, "items"), i, item)
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%lld ",
-		    json_integer_value(json_object_get(item, "seq")));
-	for (i = 0; i < 2; i++)
-		if (json_is_integer(json_object_get(answer, keys[i])))
-			len += (size_t)snprintf(text + len, sizeof(text) - len,
-			    "%s %lld ", keys[i],
-			    json_integer_value(json_object_get(answer, keys[i])));
-	json_decref(answer);
-	return text;
-}
-
-/* The item number INDEX of what METHOD answers, as JSON without spaces. */
-static const char *
-item(struct domain_fixture *f, const char *method, const char *args, size_t index,
-    const char *field)
-{
-	static char text[4096];
-	json_t     *answer = must(f, method, args);
-	json_t     *value = json_object_get(
-		json_array_get(json_object_get(answer, "items"), index), field);
-	char *dump =
-	    value == NULL ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-
-	snprintf(text, sizeof(text), "%s", dump == NULL ? "absent" : dump);
-	free(dump);
-	json_decref(answer);
-	return text;
-}
-
-/* Does TEXT stand anywhere in what METHOD answers? */
-static bool
-says(struct domain_fixture *f, const char *method, const char *args, const char *text)
-{
-	must_do(f, method, args);
-	return memmem(f->result.data, f->result.len, text, strlen(text)) != NULL;
-}
-
-static void
-gone(struct domain_fixture *f, const char *args, uint64_t oldest, uint64_t last)
-{
-	refused(f, READ, args, STATUS_CHANGES_GONE);
-	assert_int_equal(f->call->oldest, oldest);
-	assert_int_equal(f->call->last, last);
-}
-
-/* Drop all but the newest KEEP of each store. */
-static void
-trim(struct domain_fixture *f, uint64_t keep, unsigned count_max)
-{
-	uint32_t store = 0;
-	bool     done = false;
-
-	while (!done) {
-		struct kv_batch *batch;
-		struct kv_txn    txn;
-
-		assert_int_equal(kv_batch_begin(f->storage->kv, &batch), STATUS_OK);
-		kv_write(batch, &txn);
-		done = change_trim(&txn, &store, 0, keep, count_max);
-		assert_int_equal(txn.status, STATUS_OK);
-		assert_int_equal(kv_batch_commit(batch), STATUS_OK);
-	}
-}
+#include "tests/support/feed_words.h"
 
 /* ---- change.read ---- */
 
@@ -319,157 +211,6 @@ private_values_want_their_scope_and_secrets_are_nowhere(void **state)
 	assert_non_null(strstr(item(f, READ, "{}", 0, "fields"), "password"));
 }
 
-/* ---- what leaves ---- */
-
-static void
-who_is_behind_the_oldest_change_is_told_so(void **state)
-{
-	struct domain_fixture *f = *state;
-
-	make(f, "a@example.com");
-	touch(f, 1, 9);
-	gone(f, "{'after': 11}", 1, 10); /* the database was taken back */
-	trim(f, 4, 1000);
-	must_verify(f);
-	gone(f, "{'after': 0}", 7, 10);
-	gone(f, "{'after': 5}", 7, 10);
-	gone(f, "{'after': 5, 'kind': 'customer', 'id': 1}", 7, 10);
-	assert_string_equal(
-	    numbers(f, READ, "{'after': 6}"), "7 8 9 10 next 10 last 10 ");
-	assert_string_equal(numbers(f, READ, "{}"), "7 8 9 10 next 10 last 10 ");
-	trim(f, 0, 1000);
-	must_verify(f);
-	gone(f, "{'after': 9}", 11, 10);
-	assert_string_equal(numbers(f, READ, "{'after': 10}"), "next 10 last 10 ");
-	assert_string_equal(numbers(f, READ, "{}"), "next 10 last 10 ");
-	touch(f, 1, 1);
-	assert_string_equal(numbers(f, READ, "{'after': 10}"), "11 next 11 last 11 ");
-	must_verify(f);
-}
-
-static void
-a_noisy_store_does_not_shorten_anothers_feed(void **state)
-{
-	struct domain_fixture *f = *state;
-
-	make(f, "a@example.com");
-	f->who.store = 2;
-	make(f, "b@example.com");
-	touch(f, 1, 20);
-	f->who.store = 3;
-	make(f, "c@example.com");
-	touch(f, 1, 2);
-	trim(f, 2, 3); /* three at a time */
-	must_verify(f);
-	assert_string_equal(numbers(f, READ, "{}"), "2 3 next 3 last 3 ");
-	f->who.store = 2;
-	assert_string_equal(numbers(f, READ, "{}"), "20 21 next 21 last 21 ");
-	f->who.store = 1;
-	assert_string_equal(numbers(f, READ, "{}"), "1 next 1 last 1 ");
-}
-
-static void
-every_store_gets_its_turn(void **state)
-{
-	struct domain_fixture *f = *state;
-	uint32_t               store = 0;
-
-	for (f->who.store = 1; f->who.store <= 600; f->who.store++) {
-		make(f, "a@example.com");
-		must_do(f, UPDATE, "{'id': 1, 'set': {'phone': '1'}}");
-	}
-	for (int rounds = 0; rounds < 3; rounds++) {
-		struct kv_batch *batch;
-		struct kv_txn    txn;
-
-		assert_int_equal(kv_batch_begin(f->storage->kv, &batch), STATUS_OK);
-		kv_write(batch, &txn);
-		assert_true(change_trim(&txn, &store, 0, 1, 1000));
-		assert_int_equal(kv_batch_commit(batch), STATUS_OK);
-	}
-	assert_int_equal(store, 0); /* once round */
-	for (f->who.store = 1; f->who.store <= 600; f->who.store++)
-		assert_string_equal(numbers(f, READ, "{}"), "2 next 2 last 2 ");
-	must_verify(f);
-}
-
-/* Put VALUE in the place of change number SEQUENCE of STORE. */
-static void
-spoil(struct domain_fixture *f, uint32_t store, uint64_t sequence, const char *value)
-{
-	struct kv_batch *batch;
-	struct kv_txn    txn;
-	struct key       key;
-
-	assert_int_equal(kv_batch_begin(f->storage->kv, &batch), STATUS_OK);
-	kv_write(batch, &txn);
-	change_key(&key, store, sequence);
-	if (value != NULL)
-		kv_put(&txn, KV_CHANGE, key_slice(&key), slice_text(value));
-	else
-		kv_del(&txn, KV_CHANGE, key_slice(&key));
-	assert_int_equal(kv_batch_commit(batch), STATUS_OK);
-}
-
-static void
-a_damaged_entry_is_reported_and_keeps_its_own_store_only(void **state)
-{
-	struct domain_fixture *f = *state;
-
-	make(f, "a@example.com");
-	touch(f, 1, 5);
-	spoil(f, 1, 1, "no entry");
-	refused(f, READ, "{}", STATUS_DAMAGED);
-	refused(f, HISTORY, "{'id': 1}", STATUS_DAMAGED);
-	f->who.store = 2;
-	make(f, "b@example.com");
-	touch(f, 1, 5);
-	trim(f, 1, 1000);
-	assert_string_equal(numbers(f, READ, "{}"), "6 next 6 last 6 ");
-	f->who.store = 1;
-	assert_string_equal(numbers(f, READ, "{'after': 5}"), "6 next 6 last 6 ");
-	assert_int_not_equal(count_faults(f), 0);
-}
-
-static void
-verify_sees_a_gap_and_a_wrong_end(void **state)
-{
-	struct domain_fixture *f = *state;
-
-	make(f, "a@example.com");
-	touch(f, 1, 4);
-	must_verify(f);
-	spoil(f, 1, 3, NULL);
-	assert_int_equal(count_faults(f), 2); /* the gap, and the index that names it */
-	spoil(f, 1, 5, NULL);
-	assert_int_equal(count_faults(f), 4);
-}
-
-static void
-what_is_forgotten_is_in_no_feed(void **state)
-{
-	struct domain_fixture *f = *state;
-
-	must_do(f, CREATE,
-	    "{'set': {'email': 'canary@example.com', 'first_name': 'Canary'}}");
-	must_do(
-	    f, UPDATE, "{'id': 1, 'set': {'company': 'canary', 'notes': 'canary'}}");
-	assert_true(says(f, READ, "{}", "canary"));
-	assert_true(says(f, HISTORY, "{'id': 1}", "canary"));
-	must_do(f, "customer.anonymize", "{'id': 1, 'anonymize': 'request'}");
-	f->now_ms += 2000;
-	keep_house(f);
-	assert_false(says(f, READ, "{}", "anary"));
-	assert_false(says(f, HISTORY, "{'id': 1}", "anary"));
-	/* What remains: that something changed, when, and by whom. */
-	assert_string_equal(
-	    item(f, READ, "{}", 1, "fields"), "[\"company\",\"notes\"]");
-	assert_string_equal(item(f, READ, "{}", 1, "set"), "{}");
-	assert_string_equal(numbers(f, HISTORY, "{'id': 1}"), "5 4 3 2 1 ");
-	assert_string_equal(item(f, HISTORY, "{'id': 1}", 0, "token"), "null");
-	must_verify(f);
-}
-
 /* ---- customer.history ---- */
 
 static void
@@ -525,7 +266,7 @@ a_history_that_was_dropped_is_empty(void **state)
 	struct domain_fixture *f = *state;
 
 	make(f, "a@example.com");
-	trim(f, 0, 1000);
+	keep_only(f, 0);
 	assert_string_equal(numbers(f, HISTORY, "{'id': 1}"), "");
 }
 
@@ -547,12 +288,6 @@ main(void)
 		T(operators_read_the_log_of_stores_and_tokens),
 		T(the_feed_wants_its_scope),
 		T(private_values_want_their_scope_and_secrets_are_nowhere),
-		T(who_is_behind_the_oldest_change_is_told_so),
-		T(a_noisy_store_does_not_shorten_anothers_feed),
-		T(every_store_gets_its_turn),
-		T(a_damaged_entry_is_reported_and_keeps_its_own_store_only),
-		T(verify_sees_a_gap_and_a_wrong_end),
-		T(what_is_forgotten_is_in_no_feed),
 		T(a_history_has_the_newest_first_and_who_it_was),
 		T(a_history_outlives_customer_and_token),
 		T(a_history_that_was_dropped_is_empty),
