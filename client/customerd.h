@@ -491,7 +491,8 @@ struct customerd_feed_options {
 	const char *kind;   /* "customer", "group" or "tag" only; NULL: all */
 	int64_t     id;     /* with kind, of this record only; 0: all */
 	uint32_t    window; /* changes kept in advance; 0: 256, at most 1,000,000 */
-	uint64_t    reserved[4]; /* zero */
+	int64_t     store;  /* for operators: of this store; 0: of stores and tokens */
+	uint64_t    reserved[3]; /* zero */
 };
 
 /* CHANGE is valid until this returns, and counted in the position already. */

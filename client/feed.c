@@ -153,8 +153,8 @@ on_answer(void *user, enum customerd_status status, struct customerd_slice resul
 static void
 pack_subscribe(struct buf *args, const struct customerd_feed *feed)
 {
-	pack_map(args,
-	    1u + (feed->received >= 0) + (feed->kind[0] != '\0') + (feed->id != 0));
+	pack_map(args, 1u + (feed->received >= 0) + (feed->kind[0] != '\0') +
+			   (feed->id != 0) + (feed->store != 0));
 	if (feed->received >= 0) {
 		pack_literal(args, "after");
 		pack_integer(args, feed->received);
@@ -166,6 +166,10 @@ pack_subscribe(struct buf *args, const struct customerd_feed *feed)
 	if (feed->id != 0) {
 		pack_literal(args, "id");
 		pack_integer(args, feed->id);
+	}
+	if (feed->store != 0) {
+		pack_literal(args, "store");
+		pack_integer(args, feed->store);
 	}
 }
 

@@ -23,6 +23,7 @@ struct customerd_feed {
 	/* What is asked for. */
 	char     kind[FEED_KIND_BYTES_MAX + 1]; /* empty: all */
 	int64_t  id;                            /* 0: all */
+	int64_t  store;                         /* 0: that of the token */
 	uint32_t window;
 
 	/* The subscription. */

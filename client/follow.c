@@ -20,7 +20,8 @@ find_mistake(const struct customerd_feed_options *options)
 		return "a feed begins after a number, or with -1";
 	if (options->kind != NULL && strlen(options->kind) > FEED_KIND_BYTES_MAX)
 		return "there is no such kind of record";
-	if (options->id < 0 || options->id > INTEGER_MAX)
+	if (options->id < 0 || options->id > INTEGER_MAX || options->store < 0 ||
+	    options->store > INTEGER_MAX)
 		return "ids are positive";
 	if (options->window > FEED_CREDIT_MAX)
 		return "the window is too large";
@@ -48,6 +49,7 @@ feed_new(struct customerd_feed **out, struct customerd_core *core,
 	if (options->kind != NULL)
 		memcpy(feed->kind, options->kind, strlen(options->kind));
 	feed->id = options->id;
+	feed->store = options->store;
 	feed->window = options->window == 0 ? WINDOW_DEFAULT : options->window;
 	feed->received = feed->position = feed->last = options->after;
 	buf_init(&feed->kept, SIZE_MAX / 2);

@@ -100,8 +100,8 @@
 	X(TOKEN_LIST,      "token.list",      READ,  OPERATE,    TOKEN, ARGS_LIST | A(STORE), 0) \
 	X(TOKEN_UPDATE,    "token.update",    WRITE, OPERATE,    TOKEN, ARGS_UPDATE, 0)      \
 	X(TOKEN_DELETE,    "token.delete",    WRITE, OPERATE,    TOKEN, ARGS_DELETE, FREES)  \
-	X(CHANGE_READ,     "change.read",     READ,  CHANGES_READ, STORE, A(LIMIT) | A(AFTER) | A(KIND) | A(ID), 0) \
-	X(CHANGE_SUBSCRIBE, "change.subscribe", CONTROL, CHANGES_READ, STORE, A(AFTER) | A(CREDIT) | A(KIND) | A(ID), 0) \
+	X(CHANGE_READ,     "change.read",     READ,  CHANGES_READ, STORE, A(LIMIT) | A(AFTER) | A(STORE) | A(KIND) | A(ID), 0) \
+	X(CHANGE_SUBSCRIBE, "change.subscribe", CONTROL, CHANGES_READ, STORE, A(AFTER) | A(CREDIT) | A(STORE) | A(KIND) | A(ID), 0) \
 	X(CHANGE_CREDIT,   "change.credit",   CONTROL, CHANGES_READ, STORE, A(SUBSCRIPTION) | A(CREDIT), 0) \
 	X(CHANGE_UNSUBSCRIBE, "change.unsubscribe", CONTROL, CHANGES_READ, STORE, A(SUBSCRIPTION), 0)
 // clang-format on

@@ -301,10 +301,11 @@ class Client {
 
   /**
    * The changes behind number AFTER, for ever: those that there are, then new ones as they
-   * are made.  KIND and ID filter.  With IDLE it ends when none came for so many milliseconds.
+   * are made.  KIND and ID filter; operators name the STORE.  With IDLE it ends when none came
+   * for so many milliseconds.
    */
-  changes({ after, kind, id, idle } = {}) {
-    return new Changes(new Client(...this._settings), { after, kind, id, idle });
+  changes({ after, idle, kind, id, store } = {}) {
+    return new Changes(new Client(...this._settings), after, idle, { kind, id, store });
   }
 
   /** Close the connection; what waits for an answer ends now. */
@@ -529,9 +530,9 @@ class Client {
  * for as long as it takes, except with IDLE.
  */
 class Changes {
-  constructor(client, { after, kind, id, idle }) {
+  constructor(client, after, idle, filters) {
     [this._client, this._idle] = [client, idle];
-    this._args = { kind, id, credit: CREDIT };
+    this._args = { ...filters, credit: CREDIT };
     this._generation = -1; // of the connection that the subscription is on
     [this._items, this._next, this._taken] = [[], after, 0];
     this.position = after;

@@ -297,11 +297,12 @@ class Client(Caller):
             raw=False, max_buffer_size=ANSWER_BYTES_MAX, max_array_len=ELEMENTS_MAX,
             max_map_len=ELEMENTS_MAX, max_ext_len=0)
 
-    def changes(self, after=None, *, kind=None, id=None, idle=None):
+    def changes(self, after=None, *, kind=None, id=None, store=None, idle=None):
         """An iterator over the changes behind number AFTER, for ever: those that there are,
-        then new ones as they are made.  KIND and ID filter.  With IDLE it ends when none
-        came for so many seconds."""
-        return Changes(Client(*self._settings), after, kind, id, idle)
+        then new ones as they are made.  KIND and ID filter; operators name the STORE.  With
+        IDLE it ends when none came for so many seconds."""
+        filters = {"kind": kind, "id": id, "store": store}
+        return Changes(Client(*self._settings), after, filters, idle)
 
     def close(self):
         """Close the connection; what waits for an answer ends now."""
@@ -506,9 +507,9 @@ class Changes:
     position is where to go on from, when all changes that it gave were dealt with.  A lost
     connection is made again for as long as it takes, except with IDLE."""
 
-    def __init__(self, client, after, kind, id, idle):
+    def __init__(self, client, after, filters, idle):
         self._client, self._idle = client, idle
-        self._args = {"credit": CREDIT, "kind": kind, "id": id}
+        self._args = {"credit": CREDIT, **filters}
         self._generation = None  # of the connection that the subscription is on
         self._items, self._next, self._taken = collections.deque(), after, 0
         self.position = after

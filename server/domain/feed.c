@@ -75,18 +75,40 @@ pack_entry(const struct feed_view *view, const struct change *change,
 
 /* ---- a page ---- */
 
-void
-feed_view_init(struct feed_view *view, const struct call *call)
+/* The store that CALL names is there, and its own unless an operator asks. */
+static bool
+find_store(struct call *call, struct kv_txn *txn, uint32_t store)
+{
+	struct slice value;
+	struct key   key;
+
+	kind_record_key(&key, 0, store);
+	if ((call->who.store == 0 || call->who.store == store) &&
+	    kv_get(txn, KV_STORE, key_slice(&key), &value))
+		return true;
+	call->detail = "there is no such store";
+	return false;
+}
+
+enum status
+feed_view_init(struct feed_view *view, struct call *call, struct kv_txn *txn)
 {
 	*view = (struct feed_view){
 		.store = call->who.store,
 		.sees_private = call_may(call, SCOPE_CUSTOMERS_PRIVATE),
 	};
+	if (args_have(&call->args, ARG_STORE)) {
+		view->store = (uint32_t)args_integer(&call->args, ARG_STORE);
+		if (!find_store(call, txn, view->store))
+			return txn->status != STATUS_OK ? txn->status
+							: STATUS_NOT_FOUND;
+	}
 	if (args_have(&call->args, ARG_KIND))
 		view->kind =
 		    kind_of((enum record_kind)args_word(&call->args, ARG_KIND));
 	if (args_have(&call->args, ARG_ID))
 		view->id = (uint64_t)args_integer(&call->args, ARG_ID);
+	return STATUS_OK;
 }
 
 uint64_t
@@ -265,7 +287,9 @@ feed_read(struct call *call, struct kv_txn *txn)
 	enum status      status;
 	size_t           place;
 
-	feed_view_init(&view, call);
+	status = feed_view_init(&view, call, txn);
+	if (status != STATUS_OK)
+		return status;
 	page.after = feed_begin(&view, call, txn);
 	pack_map(call->result, 3);
 	pack_literal(call->result, "items");
@@ -397,7 +421,9 @@ feed_history(struct call *call, struct kv_txn *txn)
 	uint32_t         count = 0;
 	size_t           place;
 
-	feed_view_init(&view, call);
+	status = feed_view_init(&view, call, txn);
+	if (status != STATUS_OK)
+		return status;
 	view.kind = kind_of(RECORD_CUSTOMER);
 	view.id = customer_id(call, txn);
 	pack_map(call->result, 2);

@@ -36,8 +36,13 @@ struct feed_page {
 	uint64_t last, oldest; /* of the store; OLDEST with CHANGES_GONE only */
 };
 
-/* What CALL may see and asks for: its identity, kind and id. */
-void feed_view_init(struct feed_view *view, const struct call *call);
+/*
+ * What CALL may see and asks for: its identity, store, kind and id.  NOT_FOUND when it
+ * names a store that does not exist for it: a token's is its own, an operator may name
+ * any.
+ */
+enum status feed_view_init(
+    struct feed_view *view, struct call *call, struct kv_txn *txn);
 
 /*
  * Is there a page behind PAGE->after, be it empty at the moment?  Sets its LAST.

@@ -171,8 +171,10 @@ subscribe_begin(struct conn *conn, struct call *call)
 		call->detail = "the connection has subscriptions_max of them already";
 		return STATUS_TOO_LARGE;
 	}
-	feed_view_init(&view, call);
 	kv_read(conn->loop->snapshot, &txn);
+	status = feed_view_init(&view, call, &txn);
+	if (status != STATUS_OK)
+		return status;
 	page.after = feed_begin(&view, call, &txn);
 	status = feed_look(&view, &txn, &page);
 	call->oldest = page.oldest;

@@ -18,9 +18,10 @@ from support.customerd import PATIENCE_S, Shop, must_create, must_update, wait_u
 class Follower:
     """change follow, running."""
 
-    def __init__(self, server, token, *words):
+    def __init__(self, server, token, *words, connect=None):
         self.process = subprocess.Popen(
-            [CUSTOMERCTL, "--connect", "%s:%d" % server.address, "change", "follow", *words],
+            [CUSTOMERCTL, "--connect", connect or "%s:%d" % server.address, "change", "follow",
+             *words],
             env={**os.environ, "CUSTOMERD_TOKEN": token}, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True)
         self.lines, self.said = [], ""
@@ -80,6 +81,20 @@ def test_without_a_place_it_begins_with_what_is_new(server, shop, tmp_path):
     must_create(shop.c)
     assert seqs(follower.wait_for(1)) == [2]
     assert follower.end() == DONE
+
+
+def test_an_operator_follows_the_store_that_it_names(server, shop, tmp_path):
+    must_create(shop.c)
+    place, store = tmp_path / "place", shop.store
+    words = ["change", "follow", "--json", "--state", str(place)]
+    follower = Follower(server, "", *words[2:], "--store", str(store), "--after", "0",
+                        connect="unix:" + server.unix)
+    assert seqs(follower.wait_for(1)) == [1]
+    assert follower.end() == DONE
+    assert json.loads(place.read_text()) == {"store": store, "after": 1}
+    assert "create" in ctl_unix(server, "change", "read", "--store", str(store)).out
+    other = ctl_unix(server, *words)  # the place is not in the feed of store 0
+    assert other.status == USAGE and "no place" in other.said
 
 
 def test_from_its_place_nothing_is_missed_or_doubled(server, shop, tmp_path):

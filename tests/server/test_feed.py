@@ -102,6 +102,21 @@ def test_stores_have_feeds_of_their_own(server, shop):
     other.close()
 
 
+def test_an_operator_names_the_store_to_follow(server, shop):
+    ada = must_create(shop.c, email="ada@example.com", notes="private")
+    store = shop.store
+    follower = Follower(server.operator(), after=0, store=store).upto(1)
+    must_update(shop.c, ada, phone="1")
+    follower.upto(2).quiet()
+    assert [item["op"] for item in follower.items] == ["create", "update"]
+    assert follower.items[0]["set"]["email"] == "ada@example.com"
+    assert "private" not in repr(follower.items)
+    assert read(follower.c, store=store, after=1)["items"] == follower.items[1:]
+    for method, more in (("change.read", {}), ("change.subscribe", {"credit": 1})):
+        refused(follower.c, method, {"store": 4000000, **more}, "NOT_FOUND")
+        refused(shop.c, method, {"store": store + 1, **more}, "NOT_FOUND")
+
+
 def test_operators_follow_stores_and_tokens(own_server):
     follower = Follower(own_server.operator(), after=0)
     shop = Shop(own_server)

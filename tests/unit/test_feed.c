@@ -177,6 +177,37 @@ operators_read_the_log_of_stores_and_tokens(void **state)
 }
 
 static void
+an_operator_names_the_store_whose_changes_it_wants(void **state)
+{
+	struct domain_fixture *f = *state;
+
+	must_do(f, CREATE, "{'set': {'email': 'a@example.com', 'notes': 'private'}}");
+	domain_identify_operator(&f->who);
+	must_do(f, "store.create", "{'set': {'name': 'Second', 'mode': 'test'}}");
+	assert_string_equal(numbers(f, READ, "{'store': 1}"), "1 next 1 last 1 ");
+	assert_true(says(f, READ, "{'store': 1}", "a@example.com"));
+	assert_false(says(f, READ, "{'store': 1}", "private"));
+	assert_string_equal(numbers(f, READ, "{'store': 2}"), "next 0 last 0 ");
+	refused(f, READ, "{'store': 3}", STATUS_NOT_FOUND);
+	invalid(f, READ, "{'store': 0}", "store", RULE_TOO_SMALL);
+}
+
+static void
+for_a_token_there_is_no_store_but_its_own(void **state)
+{
+	struct domain_fixture *f = *state;
+	struct identity        who = f->who;
+
+	make(f, "a@example.com");
+	domain_identify_operator(&f->who);
+	must_do(f, "store.create", "{'set': {'name': 'Second', 'mode': 'test'}}");
+	f->who = who;
+	assert_string_equal(numbers(f, READ, "{'store': 1}"), "1 next 1 last 1 ");
+	refused(f, READ, "{'store': 2}", STATUS_NOT_FOUND);
+	refused(f, READ, "{'store': 3}", STATUS_NOT_FOUND);
+}
+
+static void
 the_feed_wants_its_scope(void **state)
 {
 	struct domain_fixture *f = *state;
@@ -286,6 +317,8 @@ main(void)
 		T(a_search_through_others_changes_is_bounded),
 		T(stores_count_their_changes_each_for_itself),
 		T(operators_read_the_log_of_stores_and_tokens),
+		T(an_operator_names_the_store_whose_changes_it_wants),
+		T(for_a_token_there_is_no_store_but_its_own),
 		T(the_feed_wants_its_scope),
 		T(private_values_want_their_scope_and_secrets_are_nowhere),
 		T(a_history_has_the_newest_first_and_who_it_was),

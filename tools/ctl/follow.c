@@ -27,7 +27,7 @@
 struct follow {
 	struct ctl            *ctl;
 	struct customerd_feed *feed;
-	json_t                *args; /* after, kind, id, as far as they are given */
+	json_t                *args; /* after, store, kind, id, as far as given */
 	const char            *state_path;
 	struct webhook        *webhook;
 	int64_t                store;
@@ -65,8 +65,10 @@ static enum ctl_exit
 find_newest(struct follow *follow)
 {
 	struct customerd_call call = { .method = "change.read" };
-	json_t               *args = json_pack("{s:i}", "limit", 1), *result = NULL;
-	enum ctl_exit         done = ctl_call(follow->ctl, &call, args, &result, "");
+	json_t               *args = json_pack(
+			  "{s:i, s:O?}", "limit", 1, "store", json_object_get(follow->args, "store"));
+	json_t       *result = NULL;
+	enum ctl_exit done = ctl_call(follow->ctl, &call, args, &result, "");
 
 	follow->after = json_integer_value(json_object_get(result, "last"));
 	json_decref(args);
@@ -239,6 +241,8 @@ open_feed(struct follow *follow)
 
 	if (done != CTL_DONE)
 		return done;
+	options.store = json_integer_value(json_object_get(follow->args, "store"));
+	follow->store = options.store;
 	customerd_get_integer(
 	    customerd_greeting(follow->ctl->c), "identity.store", &follow->store);
 	done = find_place(follow);

@@ -96,12 +96,13 @@ const struct sentence sentences[] = {
 	{ "token delete RECORD", ctl_run_delete, METHOD_TOKEN_DELETE, CHANGE,
 	  "delete a token, which ends at once", "token delete 1" },
 
-	{ "change read", ctl_run_changes, METHOD_CHANGE_READ, O(AFTER) | O(LIMIT) | O(KIND) | O(ID) | O(COLUMNS),
+	{ "change read", ctl_run_changes, METHOD_CHANGE_READ, O(AFTER) | O(LIMIT) | O(STORE) | O(KIND) | O(ID) | O(COLUMNS),
 	  "show the changes of the store in order",
 	  "change read --after 1000 --limit 20\n"
-	  "change read --kind customer --id 123 --json" },
+	  "change read --kind customer --id 123 --json\n"
+	  "change read --store 1" },
 
-	{ "change follow", ctl_run_follow, METHOD_CHANGE_SUBSCRIBE, O(AFTER) | O(KIND) | O(ID) | O(EXEC) | O(WEBHOOK) | O(SECRET_FILE) | O(STATE),
+	{ "change follow", ctl_run_follow, METHOD_CHANGE_SUBSCRIBE, O(AFTER) | O(STORE) | O(KIND) | O(ID) | O(EXEC) | O(WEBHOOK) | O(SECRET_FILE) | O(STATE),
 	  "hand changes over as they are made",
 	  "change follow --json\n"
 	  "change follow --state place --exec 'jq .seq' --after 0\n"
