@@ -36,6 +36,7 @@ CORES = len(os.sched_getaffinity(0))
 VARIANTS = ("release", "asan", "tsan")
 LIARS = ("fault", "nosync")   # builds of the server only, for durability/ to find out
 PYTEST_FOLDERS = ("server", "ctl", "protocol", "client", "rest", "durability")
+LONG_FOLDERS = ("durability", "fuzz")
 
 # What is hostile, what is durable, who is who: regular expressions of files.
 COVERED = ("proto/scan", "server/kv/", "server/net/auth", "server/domain/token",
@@ -316,14 +317,16 @@ def run_variant(total, variant, folders, length):
 
 def run_long(total, name):
     logs = clear_logs("release")
-    test = name if name.startswith("test_") else "test_" + name
-    where = "durability/%s.py" % test.removesuffix(".py")
-    if not os.path.exists(os.path.join(ROOT, "tests", where)):
-        total.failed.append((name, "there is no tests/" + where))
+    tests = os.path.join(ROOT, "tests")
+    found = [os.path.relpath(path, tests) for folder in LONG_FOLDERS
+             for path in glob.glob(os.path.join(tests, folder, "test_%s.py" % name))]
+    if not found:
+        total.failed.append((name, "there is no test_%s.py in %s of tests" % (
+            name, " or ".join(LONG_FOLDERS))))
     elif count(total, "release", "build", build, "release",
                ["build/release/server", "build/release/tests"], logs):
         build_liars(total)
-        count(total, "release", name, pytest, "release", where, logs,
+        count(total, "release", name, pytest, "release", found[0], logs,
               environment("release", "long"))
 
 

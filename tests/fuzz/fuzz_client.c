@@ -13,6 +13,7 @@
 #include "client/customerd.h"
 
 #define CALLS 6u
+#define BREAKS_MAX 8u /* more of them show nothing new */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -78,20 +79,22 @@ send_all(struct customerd_core *core)
 		customerd_core_sent(core, output.len);
 }
 
-/* Hand DATA over in pieces; a connection that breaks is made again. */
+/* Hand DATA over in pieces; a connection that breaks is made again, a few times. */
 static void
 receive(struct customerd_core *core, const uint8_t *data, size_t size, size_t piece,
     unsigned *hellos)
 {
 	struct customerd_error error;
+	unsigned               breaks = 0;
 
-	while (size > 0) {
+	while (size > 0 && breaks < BREAKS_MAX) {
 		size_t len = piece < size ? piece : size;
 
 		if (!customerd_core_feed(core, data, len, &error)) {
 			assert(strcmp(error.code, "PROTOCOL") == 0);
 			customerd_core_disconnected(core, &error);
 			customerd_core_hello(core, NULL, NULL, on_end, hellos, NULL);
+			breaks++;
 		}
 		send_all(core);
 		data += len;
