@@ -144,6 +144,12 @@ is_named(const struct slice *names, unsigned count, const char *name)
 	return false;
 }
 
+bool
+encode_wants(const struct encoding *in, const char *name)
+{
+	return in->only_count == 0 || is_named(in->only, in->only_count, name);
+}
+
 static bool
 is_wanted(const struct encoding *in, const struct mapping *row)
 {
@@ -151,7 +157,7 @@ is_wanted(const struct encoding *in, const struct mapping *row)
 		return false;
 	if ((row->flags & MAP_ON_REQUEST) != 0)
 		return is_named(in->with, in->with_count, row->name);
-	return in->only_count == 0 || is_named(in->only, in->only_count, row->name);
+	return encode_wants(in, row->name);
 }
 
 static bool

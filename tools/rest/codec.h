@@ -63,6 +63,9 @@ struct encoding {
 void encode_fields(
     struct out *out, const struct encoding *in, const struct mapping *rows);
 
+/* Whether IN wants what is called NAME. */
+bool encode_wants(const struct encoding *in, const char *name);
+
 /* The place in ROWS of the field that the server calls KEY, or NULL. */
 const struct mapping *mapping_find(
     const struct mapping *rows, const struct shape *shape, struct slice key);

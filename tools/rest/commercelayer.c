@@ -296,9 +296,9 @@ static const struct mapping customer_fields[] = {
 		.meaning = "Names of tags to add, between commas; those that do not exist are dropped" },
 	{ "_remove_tags", FIELD_NONE, &as_tag_names, WRITE | MAP_NULL_KEEPS, NULL, .argument = "remove_tags",
 		.meaning = "Names of tags to take away, between commas" },
-	{ "_request_anonymization", FIELD_NONE, &as_trigger, WRITE | MAP_NULL_KEEPS, NULL, .argument = "request",
+	{ "_request_anonymization", FIELD_NONE, &as_trigger, WRITE | MAP_NULL_KEEPS | MAP_TRIGGER, NULL, .argument = "request",
 		.meaning = "True: have the personal fields erased after the grace time of the store" },
-	{ "_cancel_anonymization",  FIELD_NONE, &as_trigger, WRITE | MAP_NULL_KEEPS, NULL, .argument = "cancel",
+	{ "_cancel_anonymization",  FIELD_NONE, &as_trigger, WRITE | MAP_NULL_KEEPS | MAP_TRIGGER, NULL, .argument = "cancel",
 		.meaning = "True: withdraw the request, as long as nothing is erased" },
 	{ NULL }
 };

@@ -29,92 +29,11 @@ BAD(bad_sort,     "INVALID_SORT_CRITERIA", "Invalid sort criteria", "{} is not a
 BAD(bad_page,     "INVALID_PAGE_VALUE", "Invalid page value", "{} is not a valid page value.");
 // clang-format on
 
-/* ---- the body ---- */
-
-static bool
-is_writable(const struct mapping *rows, const char *name)
-{
-	for (; rows != NULL && rows->name != NULL; rows++)
-		if (strcmp(rows->name, name) == 0)
-			return (rows->flags & MAP_READ_ONLY) == 0;
-	return false;
-}
-
-/* Note the keys of OBJECT that are not in ROWS. */
-static void
-note_unknown(struct work *work, const json_t *object, const struct mapping *rows)
-{
-	json_t     *walked = (json_t *)(uintptr_t)object; /* only looked at */
-	const char *key;
-	json_t     *value;
-
-	json_object_foreach (walked, key, value) {
-		if (!is_writable(rows, key))
-			work_fault(work, FAULT_UNKNOWN_FIELD, NULL, key);
-	}
-}
-
 static const json_t *
 refuse(struct work *work, const struct reason_text *text, struct slice subject)
 {
 	work_refuse_text(work, text, subject, false);
 	return NULL;
-}
-
-/* The `data` of BODY, once its id and type are right. */
-static const json_t *
-take_data(struct work *work, const json_t *body)
-{
-	const json_t *data = json_object_get(body, "data");
-	const json_t *id = json_object_get(data, "id");
-	const json_t *type = json_object_get(data, "type");
-	struct slice  url_id = work->parameters[PARAMETER_ID];
-
-	if (data == NULL)
-		return refuse(work, &no_data, SLICE("data"));
-	if (!json_is_object(data))
-		return refuse(work, &bad_data, slice_of(NULL, 0));
-	if (url_id.len > 0) {
-		if (!json_is_string(id) || json_string_length(id) == 0)
-			return refuse(work, &no_key, slice_of(NULL, 0));
-		/* The documented example names another id than its URL. */
-		if (work->engine->settings.strict &&
-		    !slice_equal(json_slice(id), url_id))
-			return refuse(work, &other_key, json_slice(id));
-	}
-	if (type == NULL)
-		return refuse(work, &no_data, SLICE("type"));
-	if (!json_is_string(type) ||
-	    !slice_equal(json_slice(type), slice_text(work->route->resource->type)))
-		return refuse(work, &bad_type,
-		    json_is_string(type) ? json_slice(type) : SLICE("type"));
-	return data;
-}
-
-const json_t *
-commercelayer_unwrap(struct work *work, const json_t *body)
-{
-	static const struct mapping around[] = { { .name = "type" }, { .name = "id" },
-		{ .name = "attributes" }, { .name = "relationships" },
-		{ .name = "links" }, { .name = "meta" }, { .name = NULL } };
-	const json_t               *data = take_data(work, body), *attributes;
-
-	if (data == NULL)
-		return NULL;
-	attributes = json_object_get(data, "attributes");
-	work->links = json_object_get(data, "relationships");
-	if ((attributes != NULL && !json_is_object(attributes)) ||
-	    (work->links != NULL && !json_is_object(work->links)))
-		return refuse(work, &bad_data, slice_of(NULL, 0));
-	note_unknown(work, data, around);
-	note_unknown(work, attributes, work->route->resource->fields);
-	note_unknown(work, work->links, work->route->resource->links);
-	if (work->fault_count > 0) {
-		work_refuse_text(work, &not_allowed, slice_of(NULL, 0), true);
-		return NULL;
-	}
-	/* Only relationships may change. */
-	return attributes != NULL ? attributes : data;
 }
 
 /* ---- the query ---- */
@@ -154,24 +73,140 @@ check_words(struct work *work, struct slice list,
 	return true;
 }
 
+/* The TYPE of "fields[TYPE]"; false: NAME is not of that form. */
+static bool
+fields_type(struct slice name, struct slice *type)
+{
+	const size_t len = strlen("fields[");
+
+	if (name.len <= len || memcmp(name.data, "fields[", len) != 0 ||
+	    name.data[name.len - 1] != ']')
+		return false;
+	*type = slice_of(name.data + len, name.len - len - 1);
+	return true;
+}
+
+/* The resource that is called TYPE, or NULL. */
+static const struct resource *
+find_resource(struct slice type)
+{
+	static const struct resource *const resources[] = { &commercelayer_customers,
+		&commercelayer_groups, &commercelayer_tags };
+
+	for (size_t i = 0; i < sizeof(resources) / sizeof(resources[0]); i++)
+		if (slice_equal(slice_text(resources[i]->type), type))
+			return resources[i];
+	return NULL;
+}
+
 /* Whether include and fields[…] are sound; else refused. */
 static bool
 check_query(struct work *work)
 {
-	static const struct resource *const resources[] = { &commercelayer_customers,
-		&commercelayer_groups, &commercelayer_tags };
-	struct slice                        list;
+	const struct http_request *request = &work->exchange->request;
+	struct slice               list, type;
 
-	if (http_parameter(&work->exchange->request, "include", &list) &&
-	    !check_words(work, list, is_relation, work->route->resource, &bad_include))
-		return false;
-	for (size_t i = 0; i < 3; i++)
-		if (http_parameter(&work->exchange->request,
-			work_text(work, "fields[%s]", resources[i]->type), &list) &&
-		    !check_words(work, list, is_field, resources[i], &bad_field))
+	for (unsigned i = 0; i < request->parameter_count; i++) {
+		const struct resource *resource;
+
+		if (!fields_type(request->parameters[i].name, &type))
+			continue;
+		resource = find_resource(type);
+		if (resource == NULL) {
+			refuse(work, &bad_type, type);
 			return false;
-	return true;
+		}
+		if (!check_words(work, request->parameters[i].value, is_field, resource,
+			&bad_field))
+			return false;
+	}
+	return !http_parameter(request, "include", &list) ||
+	       check_words(
+		   work, list, is_relation, work->route->resource, &bad_include);
 }
+
+/* ---- the body ---- */
+
+static bool
+is_writable(const struct mapping *rows, const char *name)
+{
+	for (; rows != NULL && rows->name != NULL; rows++)
+		if (strcmp(rows->name, name) == 0)
+			return (rows->flags & MAP_READ_ONLY) == 0;
+	return false;
+}
+
+/* Note the keys of OBJECT that are not in ROWS. */
+static void
+note_unknown(struct work *work, const json_t *object, const struct mapping *rows)
+{
+	json_t     *walked = (json_t *)(uintptr_t)object; /* only looked at */
+	const char *key;
+	json_t     *value;
+
+	json_object_foreach (walked, key, value) {
+		if (!is_writable(rows, key))
+			work_fault(work, FAULT_UNKNOWN_FIELD, NULL, key);
+	}
+}
+
+/* The `data` of BODY, once its id and type are right. */
+static const json_t *
+take_data(struct work *work, const json_t *body)
+{
+	const json_t *data = json_object_get(body, "data");
+	const json_t *id = json_object_get(data, "id");
+	const json_t *type = json_object_get(data, "type");
+	struct slice  url_id = work->parameters[PARAMETER_ID];
+
+	if (data == NULL)
+		return refuse(work, &no_data, SLICE("data"));
+	if (!json_is_object(data))
+		return refuse(work, &bad_data, slice_of(NULL, 0));
+	if (url_id.len > 0) {
+		if (!json_is_string(id) || json_string_length(id) == 0)
+			return refuse(work, &no_key, slice_of(NULL, 0));
+		/* The documented example names another id than its URL. */
+		if (work->engine->settings.strict &&
+		    !slice_equal(json_slice(id), url_id))
+			return refuse(work, &other_key, json_slice(id));
+	}
+	if (type == NULL)
+		return refuse(work, &no_data, SLICE("type"));
+	if (!json_is_string(type) ||
+	    !slice_equal(json_slice(type), slice_text(work->route->resource->type)))
+		return refuse(work, &bad_type,
+		    json_is_string(type) ? json_slice(type) : SLICE("type"));
+	return data;
+}
+
+const json_t *
+commercelayer_unwrap(struct work *work, const json_t *body)
+{
+	static const struct mapping around[] = { { .name = "type" }, { .name = "id" },
+		{ .name = "attributes" }, { .name = "relationships" },
+		{ .name = "links" }, { .name = "meta" }, { .name = NULL } };
+	const json_t               *data, *attributes;
+
+	if (!check_query(work) || (data = take_data(work, body)) == NULL)
+		return NULL;
+	attributes = json_object_get(data, "attributes");
+	work->links = json_object_get(data, "relationships");
+	if ((attributes != NULL && !json_is_object(attributes)) ||
+	    (work->links != NULL && !json_is_object(work->links)))
+		return refuse(work, &bad_data, slice_of(NULL, 0));
+	note_unknown(work, data, around);
+	note_unknown(work, attributes, work->route->resource->fields);
+	note_unknown(work, work->links, work->route->resource->links);
+	if (work->fault_count > 0) {
+		work_refuse_text(work, &not_allowed, slice_of(NULL, 0), true);
+		return NULL;
+	}
+	/* Only relationships may change. */
+	return attributes != NULL ? attributes : data;
+}
+
+/* ---- one record ---- */
 
 void
 commercelayer_get(struct work *work)
@@ -504,15 +539,9 @@ commercelayer_linkage(struct work *work)
 	out_pair(&json, "related",
 	    work_text(work, "%s/%.*s", self, (int)name.len, name.data));
 	out_close(&json, '}');
-	if (work->route->resource->kind == RECORD_CUSTOMER) {
-		commercelayer_write_linkage(
-		    &json, work, &parts, arena_text(work_arena(work), name));
-	} else {
-		out_key(&json, "data");
-		out_open(&json, '[');
-		out_close(&json, ']');
-	}
+	commercelayer_write_linkage(
+	    &json, work, &parts, arena_text(work_arena(work), name));
 	out_close(&json, '}');
-	if (work->pending == 0)
+	if (work->pending == 0 && !work->is_answered)
 		work_respond(work, 200, &json);
 }

@@ -6,7 +6,7 @@
 #include "tools/rest/commercelayer.h"
 #include "tools/rest/engine.h"
 
-#define ONLY_MAX 32u
+#define ONLY_MAX 64u
 
 const char *
 commercelayer_origin(struct work *work)
@@ -111,12 +111,16 @@ commercelayer_write_linkage(
 }
 
 static void
-write_relationships(struct out *out, struct work *work, const struct resource *resource,
-    const struct parts *parts, const char *self)
+write_relationships(struct out *out, const struct encoding *in,
+    const struct resource *resource, const char *self)
 {
+	struct work *work = in->work;
+
 	out_key(out, "relationships");
 	out_open(out, '{');
 	for (const char *const *name = resource->relations; *name != NULL; name++) {
+		if (!encode_wants(in, *name) && !commercelayer_includes(work, *name))
+			continue;
 		out_key(out, *name);
 		out_open(out, '{');
 		out_key(out, "links");
@@ -127,7 +131,7 @@ write_relationships(struct out *out, struct work *work, const struct resource *r
 		out_close(out, '}');
 		if (resource->kind == RECORD_CUSTOMER &&
 		    commercelayer_includes(work, *name))
-			commercelayer_write_linkage(out, work, parts, *name);
+			commercelayer_write_linkage(out, work, in->parts, *name);
 		out_close(out, '}');
 	}
 	out_close(out, '}');
@@ -180,7 +184,7 @@ commercelayer_write_resource(struct out *out, struct work *work,
 	out_open(out, '{');
 	encode_fields(out, &in, resource->fields);
 	out_close(out, '}');
-	write_relationships(out, work, resource, &parts, self);
+	write_relationships(out, &in, resource, self);
 	write_meta(out, work, resource);
 	out_close(out, '}');
 	if (work->response_is_created)

@@ -172,6 +172,7 @@ enum mapping_flag {
 	MAP_READS_FIRST = 1 << 8, /* its codec wants to see the record as it is */
 	MAP_STRICT =
 	    1 << 7, /* required in updates, too, when the option strict is on */
+	MAP_TRIGGER = 1 << 9, /* true asks for a step that the state may not permit */
 };
 
 #define FIELD_NONE (-1)

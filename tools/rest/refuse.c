@@ -212,9 +212,29 @@ work_note_violations(struct work *work, const struct answer *answer)
 		note_violation(work, item);
 }
 
+/* The step that the request asks for by a row of its own, or NULL. */
+static const struct mapping *
+find_trigger(const struct work *work)
+{
+	const struct mapping *row = work->route->resource->fields;
+
+	for (; row->name != NULL; row++)
+		if ((row->flags & MAP_TRIGGER) != 0 &&
+		    json_is_true(json_object_get(work->object, row->name)))
+			return row;
+	return NULL;
+}
+
 void
 work_refuse_answer(struct work *work, const struct answer *answer)
 {
+	const struct mapping *trigger;
+
+	if (answer->status == STATUS_LOCKED && (trigger = find_trigger(work)) != NULL) {
+		work_fault(work, FAULT_CONFLICT, trigger, trigger->name);
+		work_refuse_faults(work);
+		return;
+	}
 	if (answer->status == STATUS_INVALID) {
 		work_note_violations(work, answer);
 		work_refuse_faults(work);
