@@ -10,6 +10,7 @@ import json
 from support.customerctl import DONE, SAMPLE, ctl_unix
 from support.customerd import Server, wait_until
 from support.http import CUSTOMERD_REST, Shim
+from support.relay import Relay
 
 JSON_API = "application/vnd.api+json"
 
@@ -21,14 +22,15 @@ ECWID = {"Authorization": "Bearer secret_token", "Content-Type": "application/js
 
 
 class Platforms:
-    """A server with the sample data, and the shim."""
+    """A server with the sample data, and the shim; a relay between them if wanted."""
 
-    def __init__(self, *options, program=CUSTOMERD_REST):
+    def __init__(self, *options, program=CUSTOMERD_REST, relayed=False):
         self.server = Server()
         loaded = ctl_unix(self.server, "load", SAMPLE)
         assert loaded.status == DONE, loaded
-        self.shim = Shim("--public-store", "1", *options,
-                         server="unix:" + self.server.unix, program=program)
+        self.relay = Relay(self.server.unix) if relayed else None
+        self.shim = Shim("--public-store", "1", *options, program=program,
+                         server="unix:" + (self.relay or self.server).unix)
         wait_until(lambda: self.shim.events("upstream_ready"), "the shim finds the server")
 
     def ask(self, method, target, headers=(), body=None):
@@ -47,6 +49,8 @@ class Platforms:
             assert self.shim.terminate() == 0, "\n".join(self.shim.log[-20:])
             self.shim.__exit__()
         finally:
+            if self.relay:
+                self.relay.close()
             self.server.remove()  # whatever became of the shim
 
     def __enter__(self):
