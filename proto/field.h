@@ -127,7 +127,7 @@ enum {
 
 extern const struct shape record_shapes[RECORD_KIND_COUNT];
 extern const struct shape address_shape, saved_address_shape, contact_shape,
-    person_shape, anonymization_shape, form_field_shape, credit_shape;
+    person_shape, anonymization_shape, form_field_shape, credit_shape, match_shape;
 
 /* The noun of a record kind: "customer". */
 const char *record_noun(enum record_kind kind);

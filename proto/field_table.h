@@ -149,6 +149,19 @@
 #define CREDIT_FIELDS(F)                                                                   \
 	F(CREDIT, AMOUNT, "amount", NUMBER, -CREDIT_MAX, CREDIT_MAX, REQUIRED, NULL, NULL)
 
+/* What records of a list must be like; see server/domain/filter.h. */
+#define MATCH_FIELDS(F)                                                                    \
+	F(MATCH, COMPANY,      "company",      LINES, 1, MATCH_ITEMS_MAX, 0, NULL, NULL)     \
+	F(MATCH, NAME,         "name",         LINES, 1, MATCH_ITEMS_MAX, 0, NULL, NULL)     \
+	F(MATCH, NAME_PART,    "name_part",    LINES, 1, MATCH_ITEMS_MAX, 0, NULL, NULL)     \
+	F(MATCH, PHONE,        "phone",        LINES, 1, MATCH_ITEMS_MAX, 0, NULL, NULL)     \
+	F(MATCH, REGISTRATION_IP_ADDRESS, "registration_ip_address", LINES, 1, MATCH_ITEMS_MAX, 0, NULL, NULL) \
+	F(MATCH, GROUP,        "group",        INTEGERS, 1, MATCH_ITEMS_MAX, 0, NULL, NULL)  \
+	F(MATCH, CREATED_FROM, "created_from", TIME, 0, INTEGER_MAX, 0, NULL, NULL)          \
+	F(MATCH, CREATED_TO,   "created_to",   TIME, 0, INTEGER_MAX, 0, NULL, NULL)          \
+	F(MATCH, UPDATED_FROM, "updated_from", TIME, 0, INTEGER_MAX, 0, NULL, NULL)          \
+	F(MATCH, UPDATED_TO,   "updated_to",   TIME, 0, INTEGER_MAX, 0, NULL, NULL)
+
 /* X(NAME, name for documents, variable) */
 #define PROTO_SHAPES(X)                                                                    \
 	X(ADDRESS,       "address",       address_shape)                                  \
@@ -157,7 +170,8 @@
 	X(PERSON,        "person",        person_shape)                                   \
 	X(ANONYMIZATION, "anonymization", anonymization_shape)                            \
 	X(FORM_FIELD,    "form field",    form_field_shape)                               \
-	X(CREDIT,        "store credit",  credit_shape)
+	X(CREDIT,        "store credit",  credit_shape)                                   \
+	X(MATCH,         "match",         match_shape)
 // clang-format on
 
 #define ANONYMIZATION_GRACE_MS_DEFAULT (24LL * 3600 * 1000)
@@ -178,6 +192,7 @@ enum { PERSON_FIELDS(F) PERSON_FIELD_COUNT };
 enum { ANONYMIZATION_FIELDS(F) ANONYMIZATION_FIELD_COUNT };
 enum { FORM_FIELD_FIELDS(F) FORM_FIELD_FIELD_COUNT };
 enum { CREDIT_FIELDS(F) CREDIT_FIELD_COUNT };
+enum { MATCH_FIELDS(F) MATCH_FIELD_COUNT };
 #undef F
 
 #endif

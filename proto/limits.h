@@ -26,6 +26,9 @@
 #define IMPORT_ID_MAX (INTEGER_MAX / 2) /* so that new ids remain behind it */
 #define LIST_LIMIT_DEFAULT 100u         /* records in one answer of a list */
 #define LIST_LIMIT_MAX 1000u            /* the same, on request */
+#define LIST_SCAN_MAX 4096u             /* records that it holds against `match` */
+#define LIST_IDS_MAX 250                /* ids that a list is given */
+#define MATCH_ITEMS_MAX 50              /* of a list in `match` */
 #define SUBSCRIPTIONS_MAX 16u           /* of one connection, to the change feed */
 #define FEED_CREDIT_MAX 1000000u        /* changes that one may have coming */
 #define LIST_OFFSET_MAX 100000u         /* records that a list skips or counts */

@@ -33,6 +33,8 @@
 	F(ARG, AFTER,       "after",       INTEGER, 0, INTEGER_MAX, 0, NULL, NULL)           \
 	F(ARG, OFFSET,      "offset",      INTEGER, 0, LIST_OFFSET_MAX, 0, NULL, NULL)       \
 	F(ARG, BEFORE,      "before",      INTEGER, 1, INTEGER_MAX, 0, NULL, NULL)           \
+	F(ARG, IDS,         "ids",         INTEGERS, 1, LIST_IDS_MAX, 0, NULL, NULL)       \
+	F(ARG, MATCH,       "match",       OBJECT, 0, 1, 0, &match_shape, NULL)              \
 	F(ARG, KIND,        "kind",        WORD, 0, 0, 0, NULL, kind_words)                  \
 	F(ARG, CREDIT,      "credit",      INTEGER, 1, FEED_CREDIT_MAX, 0, NULL, NULL)       \
 	F(ARG, SUBSCRIPTION, "subscription", INTEGER, 1, INTEGER_MAX, 0, NULL, NULL)         \
@@ -57,7 +59,7 @@
 #define ARGS_CREATE (A(ID) | A(UID) | A(CREATED_AT) | A(SET) | A(WANT))
 #define ARGS_UPDATE (ARGS_ONE | A(IF_REVISION) | A(SET) | A(WANT))
 #define ARGS_DELETE (ARGS_ONE | A(IF_REVISION))
-#define ARGS_LIST   (A(LIMIT) | A(AFTER) | A(OFFSET))
+#define ARGS_LIST   (A(LIMIT) | A(AFTER) | A(BEFORE) | A(OFFSET))
 /* What customer.update has more than other updates, and each item of update_many. */
 #define ARGS_CUSTOMER_UPDATE                                                               \
 	(ARGS_UPDATE | A(ADD_TAGS) | A(REMOVE_TAGS) | A(IGNORE_UNKNOWN_TAGS) | A(ANONYMIZE))
@@ -71,7 +73,7 @@
 	X(CUSTOMER_CREATE, "customer.create", WRITE, CUSTOMERS_WRITE, CUSTOMER, ARGS_CREATE, 0) \
 	X(CUSTOMER_GET,    "customer.get",    READ,  CUSTOMERS_READ, CUSTOMER, ARGS_ONE, OWN) \
 	X(CUSTOMER_FIND,   "customer.find",   READ,  CUSTOMERS_READ, CUSTOMER, A(EMAIL) | A(SLUG) | A(REFERENCE), 0) \
-	X(CUSTOMER_LIST,   "customer.list",   READ,  CUSTOMERS_READ, CUSTOMER, ARGS_LIST | A(GROUP) | A(TAG) | A(REFERENCE), 0) \
+	X(CUSTOMER_LIST,   "customer.list",   READ,  CUSTOMERS_READ, CUSTOMER, ARGS_LIST | A(IDS) | A(GROUP) | A(TAG) | A(REFERENCE) | A(MATCH), 0) \
 	X(CUSTOMER_UPDATE, "customer.update", WRITE, CUSTOMERS_WRITE, CUSTOMER, ARGS_CUSTOMER_UPDATE, OWN) \
 	X(CUSTOMER_UPDATE_MANY, "customer.update_many", WRITE, CUSTOMERS_WRITE, CUSTOMER, A(UPDATES) | A(ATOMIC) | A(WANT), 0) \
 	X(CUSTOMER_DELETE, "customer.delete", WRITE, CUSTOMERS_DELETE, CUSTOMER, ARGS_DELETE, OWN | FREES) \

@@ -144,9 +144,11 @@ put_records(FILE *out)
 static void
 put_shapes(FILE *out)
 {
-	static const struct shape *const shapes[] = { &address_shape,
-		&saved_address_shape, &contact_shape, &person_shape,
-		&anonymization_shape, &form_field_shape, &credit_shape };
+	static const struct shape *const shapes[] = {
+#define X(NAME, text, variable) &variable,
+		PROTO_SHAPES(X)
+#undef X
+	};
 
 	for (unsigned i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
 		begin_line(out, i);

@@ -9,6 +9,7 @@
 #include "server/domain/domain_private.h"
 #include "server/domain/feed.h"
 #include "server/domain/idempotency.h"
+#include "server/domain/list.h"
 #include "server/domain/modify.h"
 #include "server/domain/query.h"
 #include "server/domain/text.h"
@@ -26,7 +27,7 @@ static const struct handler {
 	[METHOD_CUSTOMER_CREATE]      = { modify_check_create, modify_create, NULL },
 	[METHOD_CUSTOMER_GET]         = { query_check_get,     query_get,     NULL },
 	[METHOD_CUSTOMER_FIND]        = { query_check_find,    query_find,    NULL },
-	[METHOD_CUSTOMER_LIST]        = { query_check_list,    query_list,    NULL },
+	[METHOD_CUSTOMER_LIST]        = { list_check,          list_run,      NULL },
 	[METHOD_CUSTOMER_UPDATE]      = { modify_check_update, modify_update, NULL },
 	[METHOD_CUSTOMER_UPDATE_MANY] = { modify_check_update_many, modify_update_many, NULL },
 	[METHOD_CUSTOMER_DELETE]      = { modify_check_delete, modify_delete, NULL },
@@ -36,23 +37,23 @@ static const struct handler {
 	[METHOD_GROUP_CREATE]         = { modify_check_create, modify_create, NULL },
 	[METHOD_GROUP_GET]            = { query_check_get,     query_get,     NULL },
 	[METHOD_GROUP_FIND]           = { query_check_find,    query_find,    NULL },
-	[METHOD_GROUP_LIST]           = { query_check_list,    query_list,    NULL },
+	[METHOD_GROUP_LIST]           = { list_check,          list_run,      NULL },
 	[METHOD_GROUP_UPDATE]         = { modify_check_update, modify_update, NULL },
 	[METHOD_GROUP_DELETE]         = { modify_check_delete, modify_delete, NULL },
 	[METHOD_TAG_CREATE]           = { modify_check_create, modify_create, NULL },
 	[METHOD_TAG_GET]              = { query_check_get,     query_get,     NULL },
 	[METHOD_TAG_FIND]             = { query_check_find,    query_find,    NULL },
-	[METHOD_TAG_LIST]             = { query_check_list,    query_list,    NULL },
+	[METHOD_TAG_LIST]             = { list_check,          list_run,      NULL },
 	[METHOD_TAG_UPDATE]           = { modify_check_update, modify_update, NULL },
 	[METHOD_TAG_DELETE]           = { modify_check_delete, modify_delete, NULL },
 	[METHOD_STORE_CREATE]         = { modify_check_create, modify_create, NULL },
 	[METHOD_STORE_GET]            = { query_check_get,     query_get,     NULL },
 	[METHOD_STORE_FIND]           = { query_check_find,    query_find,    NULL },
-	[METHOD_STORE_LIST]           = { query_check_list,    query_list,    NULL },
+	[METHOD_STORE_LIST]           = { list_check,          list_run,      NULL },
 	[METHOD_STORE_UPDATE]         = { modify_check_update, modify_update, NULL },
 	[METHOD_TOKEN_CREATE]         = { modify_check_create, modify_create, NULL },
 	[METHOD_TOKEN_GET]            = { query_check_get,     query_get,     NULL },
-	[METHOD_TOKEN_LIST]           = { query_check_list,    query_list,    NULL },
+	[METHOD_TOKEN_LIST]           = { list_check,          list_run,      NULL },
 	[METHOD_TOKEN_UPDATE]         = { modify_check_update, modify_update, NULL },
 	[METHOD_TOKEN_DELETE]         = { modify_check_delete, modify_delete, NULL },
 	[METHOD_CHANGE_READ]          = { feed_check_read,     feed_read,     NULL },

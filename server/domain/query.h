@@ -1,5 +1,5 @@
 /*
- * query -- the READ methods: get, find, list, verify a password.
+ * query -- the READ methods of one record: get, find, verify a password.
  *
  * The stored record is the answer: its bytes are copied from the snapshot into the
  * result, unless the token may not see private fields.
@@ -13,15 +13,17 @@
 /* Judge the arguments, on the loop. */
 enum status query_check_get(struct call *call);
 enum status query_check_find(struct call *call);
-enum status query_check_list(struct call *call);
 enum status query_check_verify(struct call *call);
 
 /* Answer from TXN. */
 enum status query_get(struct call *call, struct kv_txn *txn);
 enum status query_find(struct call *call, struct kv_txn *txn);
-enum status query_list(struct call *call, struct kv_txn *txn);
 enum status query_verify(struct call *call, struct kv_txn *txn);
 enum status query_verify_finish(struct call *call);
+
+/* Get the record ID; a store that is not the token's does not exist for it. */
+enum status query_load(struct call *call, const struct kind *kind, struct kv_txn *txn,
+    uint64_t id, struct slice *value);
 
 /* Append the record BYTES as CALL may see it. */
 enum status query_pack(const struct call *call, const struct kind *kind,

@@ -5,7 +5,7 @@
 #include "server/domain/value_internal.h"
 
 /* The longest lists in the table of fields. */
-#define LIST_ITEMS_MAX 100u
+#define LIST_ITEMS_MAX 250u
 #define OBJECTS_MAX 50u
 
 /* Texts in the value of one form field. */
