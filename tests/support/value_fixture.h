@@ -21,7 +21,7 @@ int value_begin(void **state);
 int value_end(void **state);
 
 /* Records, arguments and nested values. */
-#define ALL_SHAPES_COUNT 13
+#define ALL_SHAPES_COUNT 14
 extern const struct shape *const all_shapes[];
 
 /* Call RUN for every field of all of them. */
