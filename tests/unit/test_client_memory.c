@@ -14,6 +14,7 @@
 #include "client/customerd.h"
 #include "proto/message.h"
 #include "proto/pack.h"
+#include "proto/scan.h"
 
 /* Only what the library allocates counts; -1: nothing fails. */
 static long allocations_left = -1;
@@ -243,11 +244,205 @@ handles_that_cannot_be_made_leave_nothing_behind(void **state)
 	} while (has_failed);
 }
 
+/* ---- Feeds ---- */
+
+#define CHANGES 12 /* that there are */
+#define WINDOW 4u
+#define ROUNDS_MAX 8u /* one of them fails; so few connections must do */
+
+struct follower {
+	struct customerd_core *core;
+	struct customerd_feed *feed;
+	int64_t                last;    /* of the changes that came, from 1 on */
+	unsigned               endings; /* of the feed */
+};
+
+static void
+on_change(void *user, struct customerd_slice change)
+{
+	struct follower *follower = user;
+	int64_t          sequence = 0;
+
+	assert_true(customerd_get_integer(change, "seq", &sequence));
+	assert_int_equal(sequence, ++follower->last);
+}
+
+static void
+on_feed_end(
+    void *user, enum customerd_status status, const struct customerd_error *error)
+{
+	struct follower *follower = user;
+
+	(void)status;
+	(void)error;
+	follower->endings++;
+}
+
+/* Pack the changes behind AFTER, as many as CREDIT permits. */
+static void
+pack_changes(struct buf *out, int64_t after, int64_t credit)
+{
+	int64_t last = after + credit < CHANGES ? after + credit : CHANGES;
+
+	message_pack_notification(out, SLICE("change"));
+	pack_array(out, 1);
+	pack_map(out, 4);
+	pack_literal(out, "subscription");
+	pack_integer(out, 1);
+	pack_literal(out, "items");
+	pack_array(out, (uint32_t)(last - after));
+	for (int64_t sequence = after + 1; sequence <= last; sequence++) {
+		pack_map(out, 1);
+		pack_literal(out, "seq");
+		pack_integer(out, sequence);
+	}
+	pack_literal(out, "next");
+	pack_integer(out, last);
+	pack_literal(out, "last");
+	pack_integer(out, CHANGES);
+}
+
+/* What the server says to REQUEST; *SENT is the last change it has sent so far. */
+static void
+pack_reply(struct buf *out, const struct message *request, int64_t *sent)
+{
+	const struct customerd_slice args = { request->args.data, request->args.len };
+	int64_t                      credit = 0;
+
+	message_pack_result(out, request->msgid);
+	pack_map(out, 3);
+	pack_literal(out, "subscription");
+	pack_integer(out, 1);
+	pack_literal(out, "last");
+	pack_integer(out, CHANGES);
+	customerd_get_integer(args, "after", sent);
+	pack_literal(out, "next");
+	pack_integer(out, *sent);
+	if (!customerd_get_integer(args, "credit", &credit) || *sent == CHANGES)
+		return;
+	pack_changes(out, *sent, credit);
+	*sent = *sent + credit < CHANGES ? *sent + credit : CHANGES;
+}
+
+/* Answer what the core has sent.  The server has memory, whoever else has none. */
+static bool
+serve(struct follower *follower, int64_t *sent, struct customerd_error *error)
+{
+	const struct scan_limits limits = { 1 << 20, 16, 65536 };
+	struct customerd_slice   output = customerd_core_output(follower->core);
+	long                     left = allocations_left;
+	struct buf               reply;
+	bool                     is_good;
+	size_t                   len;
+
+	forgive();
+	buf_init(&reply, 1 << 20);
+	for (size_t at = 0; at < output.len; at += len) {
+		struct slice   rest = slice_of(output.data + at, output.len - at);
+		struct message request;
+		struct scan    scan;
+
+		scan_init(&scan, &limits);
+		assert_int_equal(scan_feed(&scan, rest, &len), SCAN_DONE);
+		assert_int_equal(
+		    message_decode(&request, slice_of(rest.data, len)), STATUS_OK);
+		pack_reply(&reply, &request, sent);
+	}
+	allocations_left = left;
+	customerd_core_sent(follower->core, output.len);
+	is_good = customerd_core_feed(follower->core, reply.data, reply.len, error);
+	buf_fini(&reply);
+	return is_good;
+}
+
+/* Take the changes that are kept, if FOLLOWER's feed keeps them. */
+static void
+take_kept(struct follower *follower)
+{
+	struct customerd_slice change;
+	struct customerd_error error;
+
+	while (customerd_feed_next(follower->feed, 0, &change, &error) == CUSTOMERD_OK)
+		on_change(follower, change);
+}
+
+/* One connection: until all has come, or memory has not been there. */
+static void
+follow_once(struct follower *follower, bool is_kept)
+{
+	struct customerd_error error;
+	int64_t                sent = 0;
+
+	if (customerd_core_hello(follower->core, NULL, NULL, NULL, NULL, &error) !=
+	    CUSTOMERD_OK) {
+		assert_string_equal(error.code, "NO_MEMORY");
+		return;
+	}
+	for (unsigned turn = 0; turn < 2 * CHANGES && follower->last < CHANGES;
+	     turn++) {
+		if (!serve(follower, &sent, &error)) {
+			assert_string_equal(error.code, "NO_MEMORY");
+			break;
+		}
+		if (is_kept)
+			take_kept(follower);
+	}
+	error = (struct customerd_error){ "CONNECTION_LOST", "the cable",
+		.retryable = true };
+	customerd_core_disconnected(follower->core, &error);
+}
+
+static void
+run_feed(bool is_kept)
+{
+	const struct customerd_options      options = { .address = NULL };
+	const struct customerd_feed_options where = { .window = WINDOW };
+	struct follower                     follower = { 0 };
+	struct customerd_error              error;
+
+	if (customerd_core_new(&follower.core, &options, &error) != CUSTOMERD_OK)
+		return;
+	if (customerd_feed_open_core(&follower.feed, follower.core, &where,
+		is_kept ? NULL : on_change, on_feed_end, &follower,
+		&error) != CUSTOMERD_OK) {
+		assert_true(has_failed);
+		assert_string_equal(error.code, "NO_MEMORY");
+		assert_null(follower.feed);
+	} else {
+		for (unsigned i = 0; i < ROUNDS_MAX && follower.last < CHANGES; i++)
+			follow_once(&follower, is_kept);
+		if (is_kept)
+			take_kept(&follower);
+		assert_int_equal(follower.last, CHANGES);
+		assert_int_equal(follower.endings, 0);
+		assert_int_equal(customerd_feed_position(follower.feed), CHANGES);
+	}
+	customerd_feed_close(follower.feed);
+	customerd_core_free(follower.core);
+}
+
+static void
+a_feed_survives_one_failed_allocation(void **state)
+{
+	(void)state;
+	for (unsigned is_kept = 0; is_kept < 2; is_kept++) {
+		long number = 0;
+
+		do {
+			fail_at(number++);
+			run_feed(is_kept);
+			forgive();
+		} while (has_failed);
+		assert_true(number > 5);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_call_survives_one_failed_allocation),
+		cmocka_unit_test(a_feed_survives_one_failed_allocation),
 		cmocka_unit_test(an_update_that_lacks_memory_says_so),
 		cmocka_unit_test(handles_that_cannot_be_made_leave_nothing_behind),
 	};
