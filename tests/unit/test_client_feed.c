@@ -7,254 +7,8 @@
 
 #include <cmocka.h>
 
-#include "client/customerd.h"
-#include "proto/message.h"
 #include "proto/pack.h"
-#include "proto/scan.h"
-
-#define REQUESTS_MAX 64u
-#define WINDOW 4u
-
-/* What came of a feed. */
-struct seen {
-	unsigned               count;
-	int64_t                first, last; /* of the changes */
-	unsigned               endings;
-	enum customerd_status  status;
-	struct customerd_error error;
-	struct customerd_feed *to_close; /* by the next change, or at the end */
-	struct customerd_core *to_free;
-};
-
-static struct customerd_core *core;
-static struct customerd_feed *feed;
-static struct seen            seen;
-static struct buf             wire; /* what the server sends next */
-static struct buf             sent_bytes;
-static struct message         sent[REQUESTS_MAX];
-static unsigned               sent_count;
-
-/* ---- The server's side ---- */
-
-static void
-take_sent(void)
-{
-	const struct scan_limits limits = { 1 << 20, 16, 65536 };
-	struct customerd_slice   out;
-	size_t                   len;
-
-	buf_clear(&sent_bytes, 0);
-	while ((out = customerd_core_output(core)).len > 0) {
-		buf_put(&sent_bytes, out.data, out.len);
-		customerd_core_sent(core, out.len);
-	}
-	sent_count = 0;
-	for (size_t at = 0; at < sent_bytes.len; at += len) {
-		struct slice rest = slice_of(sent_bytes.data + at, sent_bytes.len - at);
-		struct scan  scan;
-
-		scan_init(&scan, &limits);
-		assert_int_equal(scan_feed(&scan, rest, &len), SCAN_DONE);
-		assert_true(sent_count < REQUESTS_MAX);
-		assert_int_equal(
-		    message_decode(&sent[sent_count++], slice_of(rest.data, len)),
-		    STATUS_OK);
-	}
-}
-
-/* The core must send METHOD, and nothing else. */
-static void
-must_send(const char *method)
-{
-	take_sent();
-	assert_int_equal(sent_count, 1);
-	assert_true(slice_equal(sent[0].method, slice_text(method)));
-}
-
-static void
-must_send_nothing(void)
-{
-	take_sent();
-	assert_int_equal(sent_count, 0);
-}
-
-/* The argument KEY of the request that was sent last; -2 without it. */
-static int64_t
-sent_integer(const char *key)
-{
-	const struct customerd_slice args = { sent[0].args.data, sent[0].args.len };
-	int64_t                      value = -2;
-
-	customerd_get_integer(args, key, &value);
-	return value;
-}
-
-static bool
-feed_wire(void)
-{
-	struct customerd_error error;
-	bool is_good = customerd_core_feed(core, wire.data, wire.len, &error);
-
-	buf_clear(&wire, 0);
-	if (!is_good)
-		assert_string_equal(error.code, "PROTOCOL");
-	return is_good;
-}
-
-static void
-greet(void)
-{
-	assert_int_equal(
-	    customerd_core_hello(core, "token", NULL, NULL, NULL, NULL), CUSTOMERD_OK);
-	must_send("hello");
-	message_pack_result(&wire, sent[0].msgid);
-	pack_map(&wire, 0);
-	assert_true(feed_wire());
-}
-
-static void
-lose(bool is_retryable)
-{
-	struct customerd_error error = { "CONNECTION_LOST", "the cable",
-		.retryable = is_retryable };
-
-	customerd_core_disconnected(core, &error);
-}
-
-static void
-answer_subscribe(int64_t number, int64_t next)
-{
-	message_pack_result(&wire, sent[0].msgid);
-	pack_map(&wire, 3);
-	pack_literal(&wire, "subscription");
-	pack_integer(&wire, number);
-	pack_literal(&wire, "next");
-	pack_integer(&wire, next);
-	pack_literal(&wire, "last");
-	pack_integer(&wire, 100);
-	assert_true(feed_wire());
-}
-
-/* Pack the changes FIRST to LAST, if any, and NEXT. */
-static void
-pack_changes(int64_t number, int64_t first, int64_t last, int64_t next)
-{
-	message_pack_notification(&wire, SLICE("change"));
-	pack_array(&wire, 1);
-	pack_map(&wire, 4);
-	pack_literal(&wire, "subscription");
-	pack_integer(&wire, number);
-	pack_literal(&wire, "items");
-	pack_array(&wire, (uint32_t)(last - first + 1));
-	for (int64_t sequence = first; sequence <= last; sequence++) {
-		pack_map(&wire, 1);
-		pack_literal(&wire, "seq");
-		pack_integer(&wire, sequence);
-	}
-	pack_literal(&wire, "next");
-	pack_integer(&wire, next);
-	pack_literal(&wire, "last");
-	pack_integer(&wire, 100);
-}
-
-static bool
-send_changes(int64_t number, int64_t first, int64_t last)
-{
-	pack_changes(number, first, last, last);
-	return feed_wire();
-}
-
-static void
-pack_error(const char *code, int64_t number)
-{
-	pack_map(&wire, 3);
-	pack_literal(&wire, "code");
-	pack_text(&wire, slice_text(code));
-	pack_literal(&wire, "subscription");
-	pack_integer(&wire, number);
-	pack_literal(&wire, "oldest");
-	pack_integer(&wire, 50);
-}
-
-/* ---- The user's side ---- */
-
-static void
-on_change(void *user, struct customerd_slice change)
-{
-	struct seen *to = user;
-	int64_t      sequence = 0;
-
-	assert_true(customerd_get_integer(change, "seq", &sequence));
-	if (to->count++ == 0)
-		to->first = sequence;
-	else
-		assert_int_equal(sequence, to->last + 1);
-	to->last = sequence;
-	if (to->to_free == NULL)
-		assert_int_equal(customerd_feed_position(feed), sequence);
-	customerd_core_free(to->to_free);
-	customerd_feed_close(to->to_close);
-	to->to_close = NULL;
-}
-
-static void
-on_end(void *user, enum customerd_status status, const struct customerd_error *error)
-{
-	struct seen *to = user;
-
-	to->endings++;
-	to->status = status;
-	to->error = *error;
-	customerd_feed_close(to->to_close);
-	to->to_close = NULL;
-}
-
-static void
-open_feed(int64_t after)
-{
-	const struct customerd_feed_options options = { .after = after,
-		.window = WINDOW };
-
-	assert_int_equal(customerd_feed_open_core(
-			     &feed, core, &options, on_change, on_end, &seen, NULL),
-	    CUSTOMERD_OK);
-}
-
-static int
-set_up(void **state)
-{
-	const struct customerd_options options = { .answer_bytes_max = 1 << 20 };
-
-	(void)state;
-	seen = (struct seen){ .count = 0 };
-	feed = NULL;
-	buf_init(&wire, 1 << 20);
-	buf_init(&sent_bytes, 1 << 20);
-	return customerd_core_new(&core, &options, NULL);
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	customerd_core_free(core);
-	customerd_feed_close(feed);
-	buf_fini(&wire);
-	buf_fini(&sent_bytes);
-	return 0;
-}
-
-/* A connection that stands, and a feed on it as subscription 1. */
-static int
-set_up_feed(void **state)
-{
-	set_up(state);
-	greet();
-	open_feed(0);
-	must_send("change.subscribe");
-	answer_subscribe(1, 0);
-	return 0;
-}
+#include "tests/support/client_feed.h"
 
 /* ---- Following ---- */
 
@@ -264,7 +18,7 @@ a_feed_subscribes_when_the_server_has_greeted(void **state)
 	(void)state;
 	open_feed(7);
 	must_send_nothing();
-	greet();
+	greet(128);
 	must_send("change.subscribe");
 	assert_int_equal(sent_integer("after"), 7);
 	assert_int_equal(sent_integer("credit"), WINDOW);
@@ -283,13 +37,13 @@ without_a_place_a_feed_begins_where_the_server_says(void **state)
 	(void)state;
 	open_feed(-1);
 	assert_int_equal(customerd_feed_position(feed), -1);
-	greet();
+	greet(128);
 	must_send("change.subscribe");
 	assert_int_equal(sent_integer("after"), -2);
 	answer_subscribe(1, 41);
 	assert_int_equal(customerd_feed_position(feed), 41);
-	lose(true);
-	greet();
+	hang_up();
+	greet(128);
 	must_send("change.subscribe");
 	assert_int_equal(sent_integer("after"), 41);
 }
@@ -300,7 +54,7 @@ a_feed_of_one_record_says_so(void **state)
 	const struct customerd_feed_options options = { .kind = "customer", .id = 123 };
 
 	(void)state;
-	greet();
+	greet(128);
 	assert_int_equal(customerd_feed_open_core(
 			     &feed, core, &options, on_change, NULL, &seen, NULL),
 	    CUSTOMERD_OK);
@@ -328,7 +82,7 @@ credit_is_given_when_half_of_it_is_used(void **state)
 	message_pack_result(&wire, sent[0].msgid);
 	pack_map(&wire, 0);
 	must_send_nothing();
-	assert_true(feed_wire());
+	assert_true(deliver());
 	must_send("change.credit");
 	assert_int_equal(sent_integer("credit"), 3);
 	assert_int_equal(seen.count, 6);
@@ -339,11 +93,11 @@ a_place_moves_without_changes_too(void **state)
 {
 	(void)state;
 	pack_changes(1, 1, 0, 1000);
-	assert_true(feed_wire());
+	assert_true(deliver());
 	assert_int_equal(seen.count, 0);
 	assert_int_equal(customerd_feed_position(feed), 1000);
-	lose(true);
-	greet();
+	hang_up();
+	greet(128);
 	must_send("change.subscribe");
 	assert_int_equal(sent_integer("after"), 1000);
 }
@@ -354,9 +108,9 @@ after_a_lost_connection_a_feed_goes_on_where_it_was(void **state)
 	(void)state;
 	assert_true(send_changes(1, 1, 3));
 	must_send("change.credit"); /* which is lost, and not repeated elsewhere */
-	lose(true);
-	lose(true);
-	greet();
+	hang_up();
+	hang_up();
+	greet(128);
 	must_send("change.subscribe");
 	assert_int_equal(sent_integer("after"), 3);
 	assert_int_equal(sent_integer("credit"), WINDOW);
@@ -373,10 +127,10 @@ a_subscription_that_was_lost_on_its_way_is_asked_for_once(void **state)
 {
 	(void)state;
 	open_feed(0);
-	greet();
+	greet(128);
 	must_send("change.subscribe");
-	lose(true);
-	greet();
+	hang_up();
+	greet(128);
 	must_send("change.subscribe");
 	answer_subscribe(1, 0);
 	must_send_nothing();
@@ -391,13 +145,13 @@ feeds_share_a_connection_up_to_a_bound(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 16; i++)
 		assert_int_equal(customerd_feed_open_core(&feeds[i], core, &options,
-				     on_change, on_end, &seen, NULL),
+				     on_change, on_feed_end, &seen, NULL),
 		    CUSTOMERD_OK);
-	assert_int_equal(customerd_feed_open_core(
-			     &one_more, core, &options, on_change, on_end, &seen, NULL),
+	assert_int_equal(customerd_feed_open_core(&one_more, core, &options, on_change,
+			     on_feed_end, &seen, NULL),
 	    CUSTOMERD_MISUSE);
 	assert_null(one_more);
-	greet();
+	greet(128);
 	take_sent();
 	assert_int_equal(sent_count, 16);
 	for (unsigned i = 0; i < 16; i++)
@@ -413,32 +167,32 @@ what_a_feed_did_not_ask_for_breaks_the_connection(void **state)
 	(void)state;
 	assert_true(send_changes(1, 1, 2));
 	assert_false(send_changes(1, 2, 3)); /* twice */
-	lose(true);
-	greet();
+	hang_up();
+	greet(128);
 	must_send("change.subscribe");
 	assert_int_equal(sent_integer("after"), 2);
 	answer_subscribe(1, 2);
 	assert_false(send_changes(1, 3, 3 + WINDOW)); /* more than the credit */
 	assert_int_equal(seen.last, 2 + WINDOW);
-	lose(true);
-	greet();
+	hang_up();
+	greet(128);
 	must_send("change.subscribe");
 	answer_subscribe(1, 6);
 	pack_changes(1, 7, 8, 7); /* back */
-	assert_false(feed_wire());
+	assert_false(deliver());
 	assert_int_equal(seen.count, 8);
 }
 
 static void
-an_answer_that_is_no_subscription_ends_the_feed(void **state)
+an_answer_that_is_no_subscription_feed_ends_the_feed(void **state)
 {
 	(void)state;
 	open_feed(0);
-	greet();
+	greet(128);
 	must_send("change.subscribe");
 	message_pack_result(&wire, sent[0].msgid);
 	pack_map(&wire, 0);
-	assert_true(feed_wire());
+	assert_true(deliver());
 	assert_int_equal(seen.endings, 1);
 	assert_string_equal(seen.error.code, "PROTOCOL");
 	must_send_nothing();
@@ -447,22 +201,22 @@ an_answer_that_is_no_subscription_ends_the_feed(void **state)
 /* ---- The end ---- */
 
 static void
-a_refused_subscription_ends_the_feed(void **state)
+a_refused_subscription_feed_ends_the_feed(void **state)
 {
 	(void)state;
 	open_feed(0);
-	greet();
+	greet(128);
 	must_send("change.subscribe");
 	message_pack_error(&wire, sent[0].msgid);
 	pack_error("CHANGES_GONE", 0);
 	pack_nil(&wire);
-	assert_true(feed_wire());
+	assert_true(deliver());
 	assert_int_equal(seen.endings, 1);
 	assert_int_equal(seen.status, CUSTOMERD_REFUSED);
 	assert_string_equal(seen.error.code, "CHANGES_GONE");
 	must_send_nothing();
-	lose(true);
-	greet();
+	hang_up();
+	greet(128);
 	must_send_nothing();
 }
 
@@ -475,23 +229,26 @@ a_feed_that_the_server_ends_is_over_and_the_connection_is_not(void **state)
 	message_pack_notification(&wire, SLICE("error"));
 	pack_array(&wire, 1);
 	pack_error("UNAUTHENTICATED", 1);
-	assert_true(feed_wire());
+	assert_true(deliver());
 	assert_int_equal(seen.endings, 1);
 	assert_string_equal(seen.error.code, "UNAUTHENTICATED");
 	/* Nor does it explain what happens to the connection later. */
 	assert_int_equal(
 	    customerd_core_call(core, &ping, 0, NULL, NULL, NULL, NULL), CUSTOMERD_OK);
 	must_send("ping");
-	lose(true);
+	hang_up();
 	assert_int_equal(customerd_core_pending(core), 1);
 }
 
 static void
 a_connection_that_will_not_come_back_ends_feeds(void **state)
 {
+	const struct customerd_error error = { "CONNECTION_LOST", "the cable",
+		.retryable = false };
+
 	(void)state;
 	seen.to_close = feed;
-	lose(false);
+	customerd_core_disconnected(core, &error);
 	feed = NULL;
 	assert_int_equal(seen.endings, 1);
 	assert_string_equal(seen.error.code, "CONNECTION_LOST");
@@ -515,7 +272,7 @@ closing_before_the_answer_ends_the_subscription_that_comes(void **state)
 {
 	(void)state;
 	open_feed(0);
-	greet();
+	greet(128);
 	must_send("change.subscribe");
 	customerd_feed_close(feed);
 	feed = NULL;
@@ -563,14 +320,14 @@ kept_changes_use_up_the_window(void **state)
 	assert_int_equal(
 	    customerd_feed_open_core(&feed, core, &options, NULL, NULL, NULL, NULL),
 	    CUSTOMERD_OK);
-	greet();
+	greet(128);
 	must_send("change.subscribe");
 	answer_subscribe(1, 0);
 	assert_true(send_changes(1, 1, WINDOW));
 	must_send_nothing();
 	assert_int_equal(customerd_feed_position(feed), 0);
-	lose(true);
-	greet();
+	hang_up();
+	greet(128);
 	must_send_nothing(); /* there is no room for a change */
 	for (int64_t sequence = 1; sequence <= (int64_t)WINDOW; sequence++) {
 		assert_int_equal(
@@ -613,50 +370,53 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    a_feed_subscribes_when_the_server_has_greeted, set_up, tear_down),
+		    a_feed_subscribes_when_the_server_has_greeted, feed_set_up,
+		    feed_tear_down),
 		cmocka_unit_test_setup_teardown(
-		    without_a_place_a_feed_begins_where_the_server_says, set_up,
-		    tear_down),
+		    without_a_place_a_feed_begins_where_the_server_says, feed_set_up,
+		    feed_tear_down),
 		cmocka_unit_test_setup_teardown(
-		    a_feed_of_one_record_says_so, set_up, tear_down),
+		    a_feed_of_one_record_says_so, feed_set_up, feed_tear_down),
+		cmocka_unit_test_setup_teardown(credit_is_given_when_half_of_it_is_used,
+		    feed_set_up_subscribed, feed_tear_down),
+		cmocka_unit_test_setup_teardown(a_place_moves_without_changes_too,
+		    feed_set_up_subscribed, feed_tear_down),
 		cmocka_unit_test_setup_teardown(
-		    credit_is_given_when_half_of_it_is_used, set_up_feed, tear_down),
+		    after_a_lost_connection_a_feed_goes_on_where_it_was,
+		    feed_set_up_subscribed, feed_tear_down),
 		cmocka_unit_test_setup_teardown(
-		    a_place_moves_without_changes_too, set_up_feed, tear_down),
+		    a_subscription_that_was_lost_on_its_way_is_asked_for_once,
+		    feed_set_up, feed_tear_down),
+		cmocka_unit_test_setup_teardown(feeds_share_a_connection_up_to_a_bound,
+		    feed_set_up, feed_tear_down),
 		cmocka_unit_test_setup_teardown(
-		    after_a_lost_connection_a_feed_goes_on_where_it_was, set_up_feed,
-		    tear_down),
+		    what_a_feed_did_not_ask_for_breaks_the_connection,
+		    feed_set_up_subscribed, feed_tear_down),
 		cmocka_unit_test_setup_teardown(
-		    a_subscription_that_was_lost_on_its_way_is_asked_for_once, set_up,
-		    tear_down),
+		    an_answer_that_is_no_subscription_feed_ends_the_feed, feed_set_up,
+		    feed_tear_down),
 		cmocka_unit_test_setup_teardown(
-		    feeds_share_a_connection_up_to_a_bound, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    what_a_feed_did_not_ask_for_breaks_the_connection, set_up_feed,
-		    tear_down),
-		cmocka_unit_test_setup_teardown(
-		    an_answer_that_is_no_subscription_ends_the_feed, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    a_refused_subscription_ends_the_feed, set_up, tear_down),
+		    a_refused_subscription_feed_ends_the_feed, feed_set_up,
+		    feed_tear_down),
 		cmocka_unit_test_setup_teardown(
 		    a_feed_that_the_server_ends_is_over_and_the_connection_is_not,
-		    set_up_feed, tear_down),
+		    feed_set_up_subscribed, feed_tear_down),
 		cmocka_unit_test_setup_teardown(
-		    a_connection_that_will_not_come_back_ends_feeds, set_up_feed,
-		    tear_down),
+		    a_connection_that_will_not_come_back_ends_feeds,
+		    feed_set_up_subscribed, feed_tear_down),
+		cmocka_unit_test_setup_teardown(closing_ends_the_subscription,
+		    feed_set_up_subscribed, feed_tear_down),
 		cmocka_unit_test_setup_teardown(
-		    closing_ends_the_subscription, set_up_feed, tear_down),
+		    closing_before_the_answer_ends_the_subscription_that_comes,
+		    feed_set_up, feed_tear_down),
+		cmocka_unit_test_setup_teardown(a_feed_may_be_closed_by_a_change,
+		    feed_set_up_subscribed, feed_tear_down),
+		cmocka_unit_test_setup_teardown(a_handle_may_be_freed_by_a_change,
+		    feed_set_up_subscribed, feed_tear_down),
 		cmocka_unit_test_setup_teardown(
-		    closing_before_the_answer_ends_the_subscription_that_comes, set_up,
-		    tear_down),
+		    kept_changes_use_up_the_window, feed_set_up, feed_tear_down),
 		cmocka_unit_test_setup_teardown(
-		    a_feed_may_be_closed_by_a_change, set_up_feed, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    a_handle_may_be_freed_by_a_change, set_up_feed, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    kept_changes_use_up_the_window, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    mistakes_are_refused_when_opening, set_up, tear_down),
+		    mistakes_are_refused_when_opening, feed_set_up, feed_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
