@@ -440,6 +440,13 @@ def test_changes_come_once_and_in_order(connect, shop):
     assert len(list(c.changes(after=0, kind="tag", idle=1))) == 1
 
 
+def test_an_operator_names_the_store_of_a_feed(server, shop):
+    must_create(shop.c, email="ada@example.com")
+    with customerd.connect("unix:" + server.unix) as operator:
+        change = next(operator.changes(after=0, store=shop.store))
+    assert change["set"]["email"] == "ada@example.com"
+
+
 def test_the_feed_goes_on_where_it_was_when_the_server_is_killed(own_server):
     from support.customerd import Shop
     shop = Shop(own_server)

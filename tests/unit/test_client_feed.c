@@ -68,6 +68,20 @@ a_feed_of_one_record_says_so(void **state)
 }
 
 static void
+an_operators_feed_names_its_store(void **state)
+{
+	const struct customerd_feed_options options = { .store = 7 };
+
+	(void)state;
+	greet(128);
+	assert_int_equal(customerd_feed_open_core(
+			     &feed, core, &options, on_change, NULL, &seen, NULL),
+	    CUSTOMERD_OK);
+	must_send("change.subscribe");
+	assert_int_equal(sent_integer("store"), 7);
+}
+
+static void
 credit_is_given_when_half_of_it_is_used(void **state)
 {
 	(void)state;
@@ -351,7 +365,7 @@ mistakes_are_refused_when_opening(void **state)
 {
 	const struct customerd_feed_options bad[] = { { .after = -2 },
 		{ .after = INT64_MAX }, { .kind = "sixteen letters." }, { .id = -1 },
-		{ .window = 1000001 } };
+		{ .store = -1 }, { .window = 1000001 } };
 	struct customerd_slice              change;
 
 	(void)state;
@@ -377,6 +391,8 @@ main(void)
 		    feed_tear_down),
 		cmocka_unit_test_setup_teardown(
 		    a_feed_of_one_record_says_so, feed_set_up, feed_tear_down),
+		cmocka_unit_test_setup_teardown(
+		    an_operators_feed_names_its_store, feed_set_up, feed_tear_down),
 		cmocka_unit_test_setup_teardown(credit_is_given_when_half_of_it_is_used,
 		    feed_set_up_subscribed, feed_tear_down),
 		cmocka_unit_test_setup_teardown(a_place_moves_without_changes_too,

@@ -253,6 +253,19 @@ test('the feed brings each change once, from any place', async (t) => {
   await assert.rejects(c.changes({ after: 1e9 }).next(), { code: 'CHANGES_GONE' });
 });
 
+test('an operator names the store of a feed', async (t) => {
+  const c = await dial(t);
+  const { store } = c.greeting.identity;
+  const { id } = await c.customer.create({ set: { email: email() } });
+  const { last } = await c.change.read({ limit: 1 });
+  const operator = await connect(CUSTOMERD_UNIX);
+  t.after(() => operator.close());
+  for await (const change of operator.changes({ after: last - 1, store })) {
+    assert.strictEqual(change.id, id);
+    break;
+  }
+});
+
 test('more changes than asked for end the connection', async (t) => {
   const fake = await pretend(t, (socket, message, { connections }) => {
     reply(socket, message, { subscription: 1, next: 0, last: 9 });
