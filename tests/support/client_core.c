@@ -123,7 +123,7 @@ core_set_up(void **state)
 	is_over = false;
 	buf_init(&wire, 4 << 20);
 	buf_init(&sent_bytes, 4 << 20);
-	return customerd_core_new(&core, &options, NULL);
+	return customerd_core_new(&core, &options, NULL) == CUSTOMERD_OK ? 0 : -1;
 }
 
 int
