@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from support.customerctl import CUSTOMERCTL, DONE, USAGE, ctl
+from support.customerctl import CUSTOMERCTL, DONE, REFUSED, USAGE, ctl, ctl_tcp
 from support.customerd import ROOT
 
 PAGE = os.path.join(ROOT, "tools", "ctl", "customerctl.1")
@@ -149,9 +149,25 @@ def complete(*words):
     (["--json", "tag", "l"], {"list"}), (["--token", "customer", "tag", "l"], {"list"}),
     (["customer", "list", "--li"], {"--limit"}), (["ping", "--js"], {"--json"}),
     (["customer", "show", "1", "--if"], set()), (["customer", "show", "1", ""], set()),
+    (["customer", "create", "billing"], {"billing_address=", "billing_address."}),
+    (["customer", "create", "billing_address.ci"], {"billing_address.city="}),
+    (["token", "create", "user.i"], {"user.id="}),
+    (["customer", "update", "12", "billing"], {"billing_address="}),
+    (["customer", "update", "12", "billing_address.c"], set()),  # replaced as a whole
+    (["customer", "create", "registration"], {"registration_ip_address="}),
+    (["customer", "update", "12", "registration"], set()),
     (["completion", ""], {"bash"})])
 def test_bash_completes_words_fields_and_options(words, offered):
     assert set(complete(*words)) == offered
+
+
+def test_every_part_that_is_offered_can_be_given(server, shop):
+    parts = complete("customer", "create", "billing_address.")
+    assert "billing_address.country=" in parts
+    for part in parts:
+        done = ctl_tcp(server, "customer", "create", "email=a@b.example", part, "--dry-run",
+                       token=shop.token())
+        assert done.status in (DONE, REFUSED), done
 
 
 def test_bash_offers_the_words_of_every_sentence():

@@ -9,10 +9,12 @@
 
 #include "tools/ctl/sentence.h"
 
+#define NAME_BYTES 64u /* of a field */
+
 static const char FUNCTION[] =
     "_customerctl() {\n"
     "\tlocal line=${COMP_LINE:0:COMP_POINT} typed cur prev\n"
-    "\tlocal i sentence words given=() next=() own= fits record\n"
+    "\tlocal i sentence words given=() next=() own= fits list\n"
     "\t# Not COMP_WORDS, where bash has cut at = and @.\n"
     "\tread -ra typed <<<\"$line\"\n"
     "\t[[ $line == *' ' ]] && typed+=('')\n"
@@ -50,8 +52,11 @@ static const char FUNCTION[] =
     "\t\tfi\n"
     "\t\tsentence=${words[${#given[@]}]:-${words[-1]}}\n"
     "\t\tcase $sentence in\n"
-    "\t\tFIELD*) record=${words[0]}; next+=($(eval \"echo "
-    "\\$_customerctl_${record}\")); compopt -o nospace ;;\n"
+    "\t\tFIELD*)\n"
+    "\t\t\tlist=_customerctl_${words[0]}_${words[1]}\n"
+    "\t\t\t[[ $cur == *.* ]] && list+=_parts\n"
+    "\t\t\tnext+=(${!list})\n"
+    "\t\t\tcompopt -o nospace ;;\n"
     "\t\tMETHOD) next+=($_customerctl_methods) ;;\n"
     "\t\tFILE) COMPREPLY+=($(compgen -f -- \"$cur\")) ;;\n"
     "\t\t\\[* | [A-Z]* | *...*) ;;\n"
@@ -62,6 +67,13 @@ static const char FUNCTION[] =
     "\tCOMPREPLY+=($(compgen -W \"${next[*]}\" -- \"$cur\" | sort -u))\n"
     "}\n"
     "complete -F _customerctl customerctl\n";
+
+/* Whether FIELD=VALUE may name the parts of FIELD, with a dot. */
+static bool
+has_parts(const struct field *field)
+{
+	return field->kind == FIELD_OBJECT && (field->flags & READ_ONLY) == 0;
+}
 
 static void
 print_options(uint64_t own, bool every)
@@ -76,14 +88,35 @@ print_options(uint64_t own, bool every)
 	}
 }
 
-/* The fields that can be given when a record is created, ready for a value. */
+/* The fields of SHAPE without those of FLAGS, ready for a value, each behind FRONT. */
 static void
-print_fields(const struct shape *shape)
+print_fields(const struct shape *shape, unsigned flags, const char *front)
 {
-	printf("_customerctl_%s='", shape->name);
 	for (unsigned i = 0; i < shape->count; i++)
-		if ((shape->fields[i].flags & READ_ONLY) == 0)
-			printf("%s= ", shape->fields[i].key);
+		if ((shape->fields[i].flags & flags) == 0)
+			printf("%s%s= ", front, shape->fields[i].key);
+}
+
+/* What can be given for a record when it is created, and when it is changed. */
+static void
+print_record(const struct shape *shape)
+{
+	char front[NAME_BYTES];
+
+	printf("_customerctl_%s_update='", shape->name);
+	print_fields(shape, READ_ONLY | CREATE_ONLY, "");
+	printf("'\n_customerctl_%s_create='", shape->name);
+	print_fields(shape, READ_ONLY, "");
+	for (unsigned i = 0; i < shape->count; i++)
+		if (has_parts(&shape->fields[i]))
+			printf("%s. ", shape->fields[i].key);
+	printf("'\n_customerctl_%s_create_parts='", shape->name);
+	for (unsigned i = 0; i < shape->count; i++) {
+		if (!has_parts(&shape->fields[i]))
+			continue;
+		snprintf(front, sizeof(front), "%s.", shape->fields[i].key);
+		print_fields(shape->fields[i].shape, READ_ONLY, front);
+	}
 	printf("'\n");
 }
 
@@ -111,7 +144,7 @@ ctl_run_completion(struct ctl *ctl, const struct command *command)
 		printf("%s ", methods[i].name.data);
 	printf("'\n");
 	for (unsigned i = 0; i < RECORD_KIND_COUNT; i++)
-		print_fields(&record_shapes[i]);
+		print_record(&record_shapes[i]);
 	fputs(FUNCTION, stdout);
 	return ctl_flush();
 }
