@@ -24,6 +24,7 @@
 	X(EMAIL,    "email")       /* bytes */                                            \
 	X(DATE,     "date")        /* YYYY-MM-DD, a day of the calendar */                \
 	X(UID,      "uid")         /* 10 letters and digits */                            \
+	X(SHA256,   "sha256")      /* 64 hexadecimal digits, in lower case */             \
 	X(IP,       "ip")          /* an IPv4 or IPv6 address, or empty; bytes */         \
 	X(COUNTRY,  "country")     /* ISO 3166-1 alpha-2, capitals */                     \
 	X(LANGUAGE, "language")    /* en, pt_BR, zh-Hans: letters, digits; bytes */       \

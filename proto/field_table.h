@@ -91,7 +91,8 @@
 	F(TOKEN, SCOPES,     "scopes",     WORDS, 1, 32, REQUIRED, NULL, scope_words)        \
 	F(TOKEN, CUSTOMER,   "customer",   INTEGER, 1, INTEGER_MAX, CREATE_ONLY, NULL, NULL) \
 	F(TOKEN, USER,       "user",       OBJECT, 0, 1, 0, &person_shape, NULL)             \
-	F(TOKEN, EXPIRES_AT, "expires_at", TIME, 0, INTEGER_MAX, INDEXED, NULL, NULL)
+	F(TOKEN, EXPIRES_AT, "expires_at", TIME, 0, INTEGER_MAX, INDEXED, NULL, NULL)              \
+	F(TOKEN, PUBLIC_KEY, "public_key_sha256", SHA256, 64, 64, UNIQUE, NULL, NULL)
 
 #define ADDRESS_TEXTS(F, S)                                                                \
 	F(S, NAME,         "name",         LINE, 0, 255, 0, NULL, NULL)                      \

@@ -82,3 +82,18 @@ listen_name(int fd, char name[ADDRESS_NAME_BYTES])
 	address_name(&address, name);
 	return address.ss_family;
 }
+
+bool
+listen_is_local(int fd)
+{
+	char         name[ADDRESS_NAME_BYTES], host[ADDRESS_NAME_BYTES];
+	struct slice split;
+	uint16_t     port;
+
+	if (listen_name(fd, name) == AF_UNIX)
+		return true;
+	if (!address_split(name, &split, &port))
+		return false;
+	snprintf(host, sizeof(host), "%.*s", (int)split.len, split.data);
+	return address_is_local(host);
+}

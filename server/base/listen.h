@@ -20,6 +20,9 @@ int listen_open(const char *host, uint16_t port, char *why, size_t why_size);
 /* Make FD, which was inherited, one like that.  False when it does not listen. */
 bool listen_inherit(int fd, char *why, size_t why_size);
 
+/* Whether only this machine reaches what FD listens on. */
+bool listen_is_local(int fd);
+
 /* Write what FD listens on to NAME.  Gives its family, AF_UNIX for one. */
 int listen_name(int fd, char name[ADDRESS_NAME_BYTES]);
 

@@ -321,6 +321,34 @@ option_fini(struct options *options)
 	*options = (struct options){ 0 };
 }
 
+/* The options of TLS make sense together only. */
+static bool
+check_tls(const struct options *options, char *why, size_t why_size)
+{
+	if ((options->tls_certificate == NULL) != (options->tls_key == NULL))
+		return option_refuse(
+		    why, why_size, "--tls-certificate and --tls-key want each other");
+	if (options->tls_certificate == NULL &&
+	    (options->tls_listen.host || options->tls_client_ca))
+		return option_refuse(why, why_size,
+		    "%s needs --tls-certificate and --tls-key",
+		    options->tls_listen.host ? "--tls-listen" : "--tls-client-ca");
+	if (options->tls_client_required && options->tls_client_ca == NULL)
+		return option_refuse(
+		    why, why_size, "--tls-client-required needs --tls-client-ca");
+	return true;
+}
+
+bool
+option_refuse_plain(const char *address, char *why, size_t why_size)
+{
+	return option_refuse(why, why_size,
+	    "%s is reachable by others, and plain TCP would show them tokens and "
+	    "records: serve it with --tls-listen, or listen on 127.0.0.1, or give "
+	    "--allow-plain-tcp",
+	    address);
+}
+
 bool
 option_check(const struct options *options, char *why, size_t why_size)
 {
@@ -329,12 +357,8 @@ option_check(const struct options *options, char *why, size_t why_size)
 		    why, why_size, "--data DIR is needed: where the records are");
 	if (options->listen.host && !address_is_local(options->listen.host) &&
 	    !options->allow_plain_tcp)
-		return option_refuse(why, why_size,
-		    "--listen %s is reachable by others, and plain TCP would show them "
-		    "tokens; "
-		    "listen on 127.0.0.1 or give --allow-plain-tcp",
-		    options->listen.host);
-	return true;
+		return option_refuse_plain(options->listen.host, why, why_size);
+	return check_tls(options, why, why_size);
 }
 
 /* ---- for people and machines ---- */

@@ -46,7 +46,17 @@
 	X(listen_fd, "listen-fd", DESCRIPTOR, "N", "", 3, 1048576, SERVING,                     \
 	    "a listening socket that was inherited; may be given four times")                   \
 	X(allow_plain_tcp, "allow-plain-tcp", FLAG, "", "no", 0, 1, SERVING,                    \
-	    "permit --listen beyond this machine; tokens then travel in clear")                 \
+	    "permit plain TCP beyond this machine; tokens then travel in clear")                 \
+	X(tls_listen, "tls-listen", ADDRESS, "HOST:PORT", "", 0, 255, SERVING,                  \
+	    "a TCP address to serve with TLS; needs the two files below")                       \
+	X(tls_certificate, "tls-certificate", TEXT, "FILE", "", 0, 4000, SERVING,               \
+	    "the server's certificate and its chain, in PEM; read again on SIGHUP")             \
+	X(tls_key, "tls-key", TEXT, "FILE", "", 0, 4000, SERVING,                               \
+	    "the private key of that certificate, in PEM, without a passphrase")                \
+	X(tls_client_ca, "tls-client-ca", TEXT, "FILE", "", 0, 4000, SERVING,                   \
+	    "the authorities whose certificates clients may show, in PEM")                      \
+	X(tls_client_required, "tls-client-required", FLAG, "", "no", 0, 1, SERVING,            \
+	    "turn clients away that show no certificate")                                       \
 	X(admin_uid, "admin-uid", USER, "UID", "", 0, 4294967294, SERVING,                      \
 	    "an operator on the unix socket, besides root and the server's own user")    \
 	X(loops, "loops", INTEGER, "N", "1", 1, 64, SERVING,                                    \
@@ -165,9 +175,13 @@ void option_fini(struct options *options);
 
 /*
  * What must hold before serving, beyond each single bound: a data directory is
- * named, and plain TCP stays on this machine unless that was permitted.
+ * named, what belongs together is there, and plain TCP stays on this machine unless
+ * that was permitted.
  */
 bool option_check(const struct options *options, char *why, size_t why_size);
+
+/* Refuse to serve plain TCP on ADDRESS, which others can reach. */
+bool option_refuse_plain(const char *address, char *why, size_t why_size);
 
 /* Print --help to OUT. */
 void option_help(FILE *out);

@@ -29,13 +29,17 @@ struct patch;
 #define CALL_SCRATCH_BYTES_MAX (2u * FRAME_BYTES_MAX)
 
 /* Who asks.  Read from the token; see domain_identify(). */
+#define IDENTITY_KEY_BYTES 32u /* SHA-256 of a public key */
+
 struct identity {
-	uint64_t token;      /* its id; 0: an operator on the unix socket, or nobody */
-	uint32_t store;      /* the one that exists for this call; 0: none */
-	uint64_t scopes;     /* SCOPE_BIT()s */
-	uint64_t customer;   /* bound to this one; 0: any of the store */
-	int64_t  expires_at; /* wall clock, ms; 0: never */
-	uint64_t epoch;      /* domain_token_epoch() when this was read */
+	uint64_t      token;  /* its id; 0: an operator on the unix socket, or nobody */
+	uint32_t      store;  /* the one that exists for this call; 0: none */
+	uint64_t      scopes; /* SCOPE_BIT()s */
+	uint64_t      customer;   /* bound to this one; 0: any of the store */
+	int64_t       expires_at; /* wall clock, ms; 0: never */
+	uint64_t      epoch;      /* domain_token_epoch() when this was read */
+	bool          has_key;    /* is who it is by KEY, not by a secret */
+	unsigned char key[IDENTITY_KEY_BYTES];
 };
 
 enum password_todo {

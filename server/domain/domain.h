@@ -51,6 +51,12 @@ void     domain_committed(struct domain *domain);
 enum status domain_identify(struct domain *domain, struct kv_txn *txn,
     struct slice token, int64_t now_ms, struct identity *who);
 
+/*
+ * The same for who has shown to hold the private key whose public one has the hash KEY.
+ */
+enum status domain_identify_key(struct kv_txn *txn,
+    const unsigned char key[IDENTITY_KEY_BYTES], int64_t now_ms, struct identity *who);
+
 /* The identity of an operator on the unix socket: scope operate, no store. */
 void domain_identify_operator(struct identity *who);
 

@@ -122,16 +122,48 @@ domain_identify(struct domain *domain, struct kv_txn *txn, struct slice token,
 }
 
 enum status
+domain_identify_key(struct kv_txn *txn, const unsigned char hash[IDENTITY_KEY_BYTES],
+    int64_t now_ms, struct identity *who)
+{
+	const struct field *field =
+	    &record_shapes[RECORD_TOKEN].fields[TOKEN_PUBLIC_KEY];
+	char         digits[2 * IDENTITY_KEY_BYTES + 1];
+	struct slice value;
+	struct key   key;
+	enum status  status;
+	uint64_t     id = 0;
+
+	*who = (struct identity){ 0 };
+	sodium_bin2hex(digits, sizeof(digits), hash, IDENTITY_KEY_BYTES);
+	key_init(&key, 0); /* as index_key() makes it */
+	key_text(&key, field->name);
+	key_text(&key, slice_text(digits));
+	if (!kv_get(txn, KV_TOKEN_UNIQUE, key_slice(&key), &value))
+		return txn->status != STATUS_OK ? txn->status : STATUS_UNAUTHENTICATED;
+	if (!key_take_u64(&value, &id))
+		return STATUS_DAMAGED;
+	status = identify_id(txn, id, now_ms, who);
+	who->has_key = true;
+	memcpy(who->key, hash, sizeof(who->key));
+	return status == STATUS_NOT_FOUND ? STATUS_DAMAGED : status;
+}
+
+enum status
 domain_renew(
     struct domain *domain, struct kv_txn *txn, int64_t now_ms, struct identity *who)
 {
-	enum status status;
+	unsigned char key[IDENTITY_KEY_BYTES];
+	enum status   status;
 
 	if (who->token == 0)
 		return STATUS_OK; /* an operator */
 	if (who->epoch == domain_token_epoch(domain) &&
 	    (who->expires_at == 0 || now_ms < who->expires_at))
 		return STATUS_OK;
+	if (who->has_key) { /* which may be another's now, or nobody's */
+		memcpy(key, who->key, sizeof(key));
+		return domain_identify_key(txn, key, now_ms, who);
+	}
 	status = identify_id(txn, who->token, now_ms, who);
 	return status == STATUS_NOT_FOUND ? STATUS_UNAUTHENTICATED : status;
 }

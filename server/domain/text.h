@@ -71,4 +71,7 @@ bool text_is_tag(struct slice text);
 /* Exactly 10 ASCII letters and digits. */
 bool text_is_uid(struct slice text);
 
+/* Exactly 64 hexadecimal digits, in lower case. */
+bool text_is_sha256(struct slice text);
+
 #endif

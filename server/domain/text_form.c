@@ -106,3 +106,15 @@ text_is_uid(struct slice text)
 			return false;
 	return true;
 }
+
+bool
+text_is_sha256(struct slice text)
+{
+	if (text.len != 64)
+		return false;
+	for (size_t i = 0; i < text.len; i++)
+		if (!is_digit(text.data[i]) &&
+		    (text.data[i] < 'a' || text.data[i] > 'f'))
+			return false;
+	return true;
+}

@@ -41,6 +41,7 @@ static const struct text_kind {
 	[FIELD_TAG]      = { length_in_bytes, false, text_is_tag,      RULE_BAD_FORMAT },
 	[FIELD_DATE]     = { NULL,            false, text_is_date,     RULE_BAD_FORMAT },
 	[FIELD_UID]      = { NULL,            false, text_is_uid,      RULE_BAD_FORMAT },
+	[FIELD_SHA256]   = { NULL,            false, text_is_sha256,   RULE_BAD_FORMAT },
 	[FIELD_COUNTRY]  = { NULL,            false, text_is_country,  RULE_NOT_IN_LIST },
 	// clang-format on
 };
@@ -212,6 +213,7 @@ static value_checker *const checkers[FIELD_KIND_COUNT] = {
 	[FIELD_EMAIL] = value_check_text,
 	[FIELD_DATE] = value_check_text,
 	[FIELD_UID] = value_check_text,
+	[FIELD_SHA256] = value_check_text,
 	[FIELD_IP] = value_check_text,
 	[FIELD_COUNTRY] = value_check_text,
 	[FIELD_LANGUAGE] = value_check_text,

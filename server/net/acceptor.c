@@ -16,9 +16,9 @@ count_refused(void *user)
 	metric_add(&acceptor->server->metrics.sets[0], METRIC_CONNECTIONS_REFUSED, 1);
 }
 
-/* Tell the peer behind FD why it is not served. */
+/* Tell the peer behind FD why it is not served, unless it expects TLS. */
 static void
-refuse_busy(struct acceptor *acceptor, int fd)
+refuse_busy(struct acceptor *acceptor, int fd, bool is_tls)
 {
 	struct server *server = acceptor->server;
 	struct buf     buf;
@@ -26,7 +26,7 @@ refuse_busy(struct acceptor *acceptor, int fd)
 
 	buf_init(&buf, 1024);
 	notice_pack(&buf, STATUS_BUSY, "too many connections");
-	if (!buf.failed)
+	if (!buf.failed && !is_tls)
 		(void)!send(fd, buf.data, buf.len, MSG_NOSIGNAL);
 	buf_fini(&buf);
 	close(fd);
@@ -40,20 +40,22 @@ refuse_busy(struct acceptor *acceptor, int fd)
 static void
 take(void *user, unsigned number, int fd, const struct sockaddr_storage *peer)
 {
-	struct acceptor *acceptor = user;
-	struct server   *server = acceptor->server;
-	struct loop     *loop = &server->loops[acceptor->next_loop];
-	bool             is_operator = false;
+	struct acceptor       *acceptor = user;
+	struct server         *server = acceptor->server;
+	struct loop           *loop = &server->loops[acceptor->next_loop];
+	const struct listener *listener = &server->listeners.list[number];
+	bool                   is_operator = false;
 
 	(void)peer;
 	if (atomic_fetch_add(&server->connections_open, 1) >= server->connections_max) {
 		atomic_fetch_sub(&server->connections_open, 1);
-		refuse_busy(acceptor, fd);
+		refuse_busy(acceptor, fd, listener->is_tls);
 		return;
 	}
-	if (server->listeners.list[number].is_unix)
+	if (listener->is_unix)
 		is_operator = auth_peer_operates(fd, server->options->admin_uid);
-	if (!conn_open(loop, fd, ++acceptor->next_id, is_operator)) {
+	if (!conn_open(loop, fd, listener->is_tls ? server->tls : NULL,
+		++acceptor->next_id, is_operator)) {
 		atomic_fetch_sub(&server->connections_open, 1);
 		close(fd);
 		return;

@@ -27,7 +27,15 @@ auth_forget(struct auth *auth)
 	free(auth->token);
 	auth->token = NULL;
 	auth->token_len = 0;
+	auth->uses_key = false;
 	auth->who = nobody;
+}
+
+void
+auth_show_key(struct auth *auth, const unsigned char key[IDENTITY_KEY_BYTES])
+{
+	auth->has_key = auth->uses_key = true;
+	memcpy(auth->key, key, sizeof(auth->key));
 }
 
 void
@@ -65,6 +73,20 @@ look_up(struct auth *auth, const struct auth_source *source, struct slice token,
 	return status;
 }
 
+/* Who is behind the key that the connection's peer has shown?  Nobody, perhaps. */
+static enum status
+look_up_key(struct auth *auth, const struct auth_source *source, int64_t now_ms)
+{
+	struct kv_txn txn;
+	enum status   status;
+
+	kv_read(source->snapshot, &txn);
+	status = domain_identify_key(&txn, auth->key, now_ms, &auth->who);
+	if (status != STATUS_OK)
+		auth->who = nobody;
+	return status == STATUS_UNAUTHENTICATED ? STATUS_OK : status;
+}
+
 /* Whether WHO, found out earlier, still holds. */
 static bool
 is_current(const struct identity *who, const struct auth_source *source, int64_t now_ms)
@@ -84,7 +106,8 @@ auth_hello(struct auth *auth, const struct auth_source *source, struct slice tok
 	if (token.len == 0) {
 		if (auth->is_operator)
 			domain_identify_operator(&auth->who);
-		return STATUS_OK;
+		auth->uses_key = auth->has_key;
+		return auth->uses_key ? look_up_key(auth, source, now_ms) : STATUS_OK;
 	}
 	status = look_up(auth, source, token, now_ms, &who);
 	if (status != STATUS_OK)
@@ -131,6 +154,8 @@ auth_resolve(struct auth *auth, const struct auth_source *source, struct slice t
 	if (auth->token && !is_current(&auth->who, source, now_ms))
 		status = look_up(auth, source, slice_of(auth->token, auth->token_len),
 		    now_ms, &auth->who);
+	else if (auth->uses_key && !is_current(&auth->who, source, now_ms))
+		status = look_up_key(auth, source, now_ms);
 	*who = auth->who;
 	/* A token that ended leaves nobody, who may still say hello again. */
 	return status == STATUS_UNAUTHENTICATED ? STATUS_OK : status;

@@ -7,7 +7,8 @@
  * request: so a revoked token is of no use on connections already open.
  *
  * Without a token a peer is nobody, unless it sits on the unix socket and runs as
- * somebody who operates this server.
+ * somebody who operates this server, or has shown a certificate whose public key a
+ * token names.
  *
  * Threads.  A struct auth belongs to its connection's loop.
  *
@@ -39,6 +40,9 @@ struct auth {
 	struct identity who;         /* of the connection; no scopes: nobody */
 	char           *token;       /* what hello brought, or NULL */
 	size_t          token_len;
+	bool            has_key;  /* the peer has shown a certificate … */
+	bool            uses_key; /* … and is who that says, for there is no token */
+	unsigned char   key[IDENTITY_KEY_BYTES]; /* … with this public one, hashed */
 	unsigned        wrong_count; /* tokens in a row that were nobody's */
 	/* The last token that came in meta. */
 	bool            has_recent;
@@ -49,6 +53,9 @@ struct auth {
 /* Begin with an operator, or with nobody. */
 void auth_init(struct auth *auth, bool is_operator);
 void auth_fini(struct auth *auth);
+
+/* The peer has shown that it holds the key whose public one has the hash KEY. */
+void auth_show_key(struct auth *auth, const unsigned char key[IDENTITY_KEY_BYTES]);
 
 /* Be nobody from now on. */
 void auth_forget(struct auth *auth);

@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "server/base/clock.h"
 #include "server/net/dispatch.h"
@@ -35,6 +33,16 @@ may_take_frames(const struct conn *conn)
 	       conn_output(conn) < CONN_OUTPUT_PAUSE_BYTES;
 }
 
+/* The peer has shown its certificate, if it will ever show one. */
+static void
+introduce(struct conn *conn)
+{
+	unsigned char key[STREAM_KEY_BYTES];
+
+	if (stream_peer_key(&conn->stream, key))
+		auth_show_key(&conn->auth, key);
+}
+
 /* Dispatch the message at the front of BYTES, if it is whole; its length or 0. */
 static size_t
 take_frame(struct conn *conn, struct slice bytes)
@@ -50,6 +58,8 @@ take_frame(struct conn *conn, struct slice bytes)
 	case SCAN_BAD: conn_refuse(conn, scan_status(&conn->scan), NULL); return 0;
 	case SCAN_DONE: break;
 	}
+	if (!conn->is_past_first)
+		introduce(conn);
 	conn->has_begun = false;
 	conn->is_past_first = true;
 	deadline_stop(&conn->input_deadline);
@@ -84,23 +94,35 @@ take_waiting_frames(struct conn *conn)
 		buf_clear(&conn->in, IN_BYTES_KEPT);
 }
 
-void
-conn_run(struct conn *conn)
-{
-	take_waiting_frames(conn);
-	conn_touch(conn);
-}
-
 /* ---- input ---- */
+
+/* What comes is no TLS, or its certificate is bad.  There is nobody to be told why. */
+static void
+give_up_tls(struct conn *conn)
+{
+	struct loop *loop = conn->loop;
+	uint64_t     suppressed;
+
+	conn->state = CONN_ENDING;
+	metric_add(loop->metrics, METRIC_PROTOCOL_ERRORS, 1);
+	if (gate_pass(&loop->protocol_gate, clock_mono_ms(), &suppressed))
+		log_info(loop->server->log, "tls_failed", LOG_INTEGER("conn", conn->id),
+		    LOG_TEXT("why", stream_why(&conn->stream)),
+		    LOG_INTEGER("suppressed", suppressed));
+}
 
 /* Read once into ROOM; 0 when nothing came, also at the end and after a failure. */
 static size_t
 receive(struct conn *conn, char *room, size_t room_len)
 {
-	ssize_t len = recv(conn->fd, room, room_len, 0);
+	ssize_t len = stream_recv(&conn->stream, room, room_len);
 
 	if (len < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
+	if (len < 0 && errno == EPROTO) {
+		give_up_tls(conn);
+		return 0;
+	}
 	if (len <= 0) {
 		/* After a reset nobody can be answered; sending will find out. */
 		conn->at_eof = true;
@@ -144,12 +166,51 @@ read_afresh(struct conn *conn)
 		conn_refuse(conn, STATUS_NO_MEMORY, NULL);
 }
 
+/* Whether CONN may go on with its handshake in this turn; if not, it may in the next.
+ */
+static bool
+may_shake_hands(struct conn *conn)
+{
+	struct loop *loop = conn->loop;
+
+	if (!stream_is_opening(&conn->stream) ||
+	    loop->handshakes++ < LOOP_HANDSHAKES_MAX)
+		return true;
+	if (link_is_alone(&conn->runnable))
+		link_append(&loop->runnable, &conn->runnable);
+	return false;
+}
+
+static void
+take_input(struct conn *conn)
+{
+	if (!may_shake_hands(conn))
+		return;
+	if (conn->in.len > 0)
+		read_more(conn);
+	else
+		read_afresh(conn);
+	conn_touch(conn);
+}
+
+void
+conn_run(struct conn *conn)
+{
+	if (!conn->has_frames) {
+		take_input(conn);
+		return;
+	}
+	take_waiting_frames(conn);
+	conn_touch(conn);
+}
+
 static void
 discard(struct conn *conn)
 {
-	size_t len = receive(conn, conn->loop->input, LOOP_READ_BYTES_MAX);
+	ssize_t len =
+	    stream_discard(&conn->stream, conn->loop->input, LOOP_READ_BYTES_MAX);
 
-	if (len == 0 && conn->at_eof)
+	if (len == 0 || (len < 0 && errno != EAGAIN && errno != EINTR))
 		conn_close(conn);
 }
 
@@ -160,15 +221,10 @@ on_readable(struct ev_loop *ev, struct ev_io *watcher, int events)
 
 	(void)ev;
 	(void)events;
-	if (conn->state == CONN_LINGERING) {
+	if (conn->state == CONN_LINGERING)
 		discard(conn);
-		return;
-	}
-	if (conn->in.len > 0)
-		read_more(conn);
 	else
-		read_afresh(conn);
-	conn_touch(conn);
+		take_input(conn);
 }
 
 /* ---- output ---- */
@@ -176,9 +232,13 @@ on_readable(struct ev_loop *ev, struct ev_io *watcher, int events)
 static void
 on_writable(struct ev_loop *ev, struct ev_io *watcher, int events)
 {
+	struct conn *conn = watcher->data;
+
 	(void)ev;
 	(void)events;
-	conn_touch(watcher->data);
+	if (stream_wants_write(&conn->stream))
+		take_input(conn); /* which goes on with the handshake */
+	conn_touch(conn);
 }
 
 /* Send what is there.  False: the peer has gone. */
@@ -189,8 +249,8 @@ send_output(struct conn *conn)
 
 	if (conn_output(conn) == 0)
 		return true;
-	len = send(
-	    conn->fd, conn->out.data + conn->out_sent, conn_output(conn), MSG_NOSIGNAL);
+	len = stream_send(
+	    &conn->stream, conn->out.data + conn->out_sent, conn_output(conn));
 	if (len < 0)
 		return errno == EAGAIN || errno == EINTR || errno == ENOBUFS;
 	metric_add(conn->loop->metrics, METRIC_BYTES_OUT, (uint64_t)len);
@@ -243,12 +303,14 @@ settle(struct conn *conn)
 	bool         sends = conn_output(conn) > 0;
 	bool         takes = may_take_frames(conn);
 	bool reads = takes && !conn->has_frames && !conn->at_eof && !loop->is_stopping;
+	bool goes_on =
+	    (takes && conn->has_frames) || (reads && stream_has_more(&conn->stream));
 
-	if (takes && conn->has_frames && link_is_alone(&conn->runnable))
+	if (goes_on && link_is_alone(&conn->runnable))
 		link_append(&loop->runnable, &conn->runnable);
 	subscribe_settle(conn);
 	watch(conn, &conn->readable, reads);
-	watch(conn, &conn->writable, sends);
+	watch(conn, &conn->writable, sends || stream_wants_write(&conn->stream));
 	set_input_deadline(conn, reads);
 	if (!sends)
 		deadline_stop(&conn->output_deadline);
@@ -272,12 +334,12 @@ finish(struct conn *conn)
 {
 	int unread = 0;
 
-	if (conn->at_eof || (ioctl(conn->fd, FIONREAD, &unread) == 0 && unread == 0 &&
-				conn->state == CONN_OPEN)) {
+	if (conn->at_eof || (ioctl(conn->stream.fd, FIONREAD, &unread) == 0 &&
+				unread == 0 && conn->state == CONN_OPEN)) {
 		conn_close(conn);
 		return;
 	}
-	shutdown(conn->fd, SHUT_WR);
+	stream_end(&conn->stream);
 	conn->state = CONN_LINGERING;
 	watch(conn, &conn->writable, false);
 	watch(conn, &conn->readable, true);
@@ -364,14 +426,19 @@ begin(struct loop_mail *mail)
 }
 
 bool
-conn_open(struct loop *loop, int fd, uint64_t id, bool is_operator)
+conn_open(
+    struct loop *loop, int fd, struct ssl_ctx_st *tls, uint64_t id, bool is_operator)
 {
 	struct conn *conn = calloc(1, sizeof(*conn));
 
 	if (conn == NULL)
 		return false;
+	stream_init(&conn->stream, fd);
+	if (tls != NULL && !stream_secure(&conn->stream, tls, NULL)) {
+		free(conn);
+		return false;
+	}
 	conn->loop = loop;
-	conn->fd = fd;
 	conn->id = id;
 	auth_init(&conn->auth, is_operator);
 	buf_init(&conn->in, IN_BYTES_MAX);
@@ -417,7 +484,7 @@ conn_close(struct conn *conn)
 	deadline_stop(&conn->output_deadline);
 	ev_io_stop(loop->ev, &conn->readable); /* before the number is used anew */
 	ev_io_stop(loop->ev, &conn->writable);
-	close(conn->fd);
+	stream_close(&conn->stream);
 	auth_fini(&conn->auth);
 	buf_fini(&conn->in);
 	buf_fini(&conn->out);

@@ -13,7 +13,13 @@
  * to answer weighs more than 1, so that memory stays bounded and OUT can never meet
  * its own bound by an honest peer; one that still does is cut off.
  *
- * Time.  The first message must be whole within the first-frame timeout, any other
+ * TLS.  proto/stream is the socket, with TLS or without.  All that differs is that it
+ * may have more to read than the socket shows, that the handshake takes long, so that
+ * a turn has LOOP_HANDSHAKES_MAX steps of them, and that a peer which fails it is
+ * told by TLS alone.
+ *
+ * Time.  The first message, and the handshake before it, must be whole within the
+ * first-frame timeout, any other
  * within the frame timeout from its first byte on (while it is being read), and a
  * peer that takes none of the bytes waiting for it for that long has gone.
  *
@@ -34,6 +40,7 @@
 #include "proto/buf.h"
 #include "proto/limits.h"
 #include "proto/scan.h"
+#include "proto/stream.h"
 #include "server/net/auth.h"
 #include "server/net/deadline.h"
 #include "server/net/link.h"
@@ -53,7 +60,7 @@ enum conn_state {
 struct conn {
 	struct loop    *loop;
 	uint64_t        id; /* for people: in hello and in log lines */
-	int             fd;
+	struct stream   stream;
 	enum conn_state state;
 	bool            at_eof;        /* the peer has ended its side */
 	bool            is_ordered;    /* answers in the order of requests */
@@ -83,10 +90,11 @@ struct conn {
 };
 
 /*
- * Hand the connected socket FD to LOOP, from any thread.  False: out of memory; FD
- * is the caller's still.
+ * Hand the connected socket FD to LOOP, from any thread, with TLS unless that is NULL.
+ * False: out of memory; FD is the caller's still.
  */
-bool conn_open(struct loop *loop, int fd, uint64_t id, bool is_operator);
+bool conn_open(
+    struct loop *loop, int fd, struct ssl_ctx_st *tls, uint64_t id, bool is_operator);
 
 /* End CONN at once and free it. */
 void conn_close(struct conn *conn);

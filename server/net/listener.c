@@ -104,28 +104,42 @@ listen_unix(struct listeners *listeners, const char *path, char *why, size_t why
 /* ---- inherited sockets ---- */
 
 static bool
-inherit(struct listeners *listeners, int fd, char *why, size_t why_size)
+inherit(struct listeners *listeners, int fd, bool is_tls, char *why, size_t why_size)
 {
 	if (listeners->count == LISTENERS_MAX)
 		return refuse(
 		    why, why_size, "more than %u sockets are inherited", LISTENERS_MAX);
 	if (!listen_inherit(fd, why, why_size))
 		return false;
-	add(listeners, fd);
+	add(listeners, fd)->is_tls = is_tls;
 	return true;
+}
+
+static bool
+inherit_from_systemd(struct listeners *listeners, char *why, size_t why_size)
+{
+	char **names = NULL;
+	int    count = sd_listen_fds_with_names(1, &names);
+	bool   good = true;
+
+	for (int i = 0; i < count; i++) {
+		good = good &&
+		       inherit(listeners, SD_LISTEN_FDS_START + i,
+			   strcmp(names[i], LISTENER_TLS_NAME) == 0, why, why_size);
+		free(names[i]);
+	}
+	free(names);
+	return good;
 }
 
 static bool
 inherit_all(struct listeners *listeners, const struct option_descriptors *named,
     char *why, size_t why_size)
 {
-	int from_systemd = sd_listen_fds(1);
-
-	for (int i = 0; i < from_systemd; i++)
-		if (!inherit(listeners, SD_LISTEN_FDS_START + i, why, why_size))
-			return false;
+	if (!inherit_from_systemd(listeners, why, why_size))
+		return false;
 	for (unsigned i = 0; i < named->count; i++)
-		if (!inherit(listeners, named->fd[i], why, why_size))
+		if (!inherit(listeners, named->fd[i], false, why, why_size))
 			return false;
 	return true;
 }
@@ -133,35 +147,59 @@ inherit_all(struct listeners *listeners, const struct option_descriptors *named,
 /* ---- all together ---- */
 
 static bool
-listen_tcp(struct listeners *listeners, const struct option_address *address, char *why,
+listen_tcp(struct listeners *listeners, const struct option_address *address,
+    bool is_tls, char *why, size_t why_size)
+{
+	int fd;
+
+	if (address->host == NULL || listeners->count == LISTENERS_MAX)
+		return true;
+	fd = listen_open(address->host, address->port, why, why_size);
+	if (fd >= 0)
+		add(listeners, fd)->is_tls = is_tls;
+	return fd >= 0;
+}
+
+/* What was found out about the sockets against what OPTIONS permit. */
+static bool
+check(const struct listeners *listeners, const struct options *options, char *why,
     size_t why_size)
 {
-	int fd = listen_open(address->host, address->port, why, why_size);
+	for (unsigned i = 0; i < listeners->count; i++) {
+		const struct listener *listener = &listeners->list[i];
 
-	if (fd >= 0)
-		add(listeners, fd);
-	return fd >= 0;
+		if (listener->is_tls && options->tls_certificate == NULL)
+			return refuse(why, why_size,
+			    "%s is to speak TLS: give --tls-certificate and --tls-key",
+			    listener->name);
+		if (!listener->is_tls && !options->allow_plain_tcp &&
+		    !listen_is_local(listener->fd))
+			return option_refuse_plain(listener->name, why, why_size);
+	}
+	return true;
 }
 
 static bool
 open_all(struct listeners *listeners, const struct options *options, char *why,
     size_t why_size)
 {
-	bool wants_tcp;
+	bool wants_plain;
 
 	if (!inherit_all(listeners, &options->listen_fd, why, why_size))
 		return false;
-	wants_tcp = options->listen.host &&
-		    (listeners->count == 0 || options->given[OPTION_ID_listen] != 0);
-	if (wants_tcp && listeners->count < LISTENERS_MAX &&
-	    !listen_tcp(listeners, &options->listen, why, why_size))
+	wants_plain = listeners->count == 0 || options->given[OPTION_ID_listen] != 0;
+	if ((wants_plain &&
+		!listen_tcp(listeners, &options->listen, false, why, why_size)) ||
+	    !listen_tcp(listeners, &options->tls_listen, true, why, why_size))
 		return false;
 	if (options->unix_path && listeners->count < LISTENERS_MAX &&
 	    !listen_unix(listeners, options->unix_path, why, why_size))
 		return false;
-	return listeners->count > 0 ||
-	       refuse(why, why_size,
-		   "there is nothing to listen on: give --listen or --unix");
+	if (listeners->count == 0)
+		return refuse(why, why_size,
+		    "there is nothing to listen on: give --listen, --tls-listen or "
+		    "--unix");
+	return check(listeners, options, why, why_size);
 }
 
 bool

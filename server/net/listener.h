@@ -1,8 +1,12 @@
 /*
  * listener -- the sockets on which customerd waits for connections.
  *
- * They come from --listen and --unix, from --listen-fd, or from systemd.  A socket
- * that systemd brings takes the place of the default of --listen.
+ * They come from --listen, --tls-listen and --unix, from --listen-fd, or from systemd.
+ * A socket that systemd brings takes the place of the default of --listen; one that it
+ * calls LISTENER_TLS_NAME (FileDescriptorName=) speaks TLS.
+ *
+ * Plain TCP that other machines can reach is refused, wherever the socket comes from,
+ * unless --allow-plain-tcp permits it.
  *
  * Errors are sentences, without a newline, in the buffer WHY of the caller.
  *
@@ -22,11 +26,13 @@
 #include "server/base/option.h"
 
 #define LISTENERS_MAX INTAKE_LISTENERS_MAX /* systemd's included */
+#define LISTENER_TLS_NAME "tls"
 #define LISTENER_UNIX_MODE 0660 /* who may connect: the owner and the group */
 
 struct listener {
 	int   fd;
 	bool  is_unix;
+	bool  is_tls;
 	char *path;                     /* to be unlinked at the end, or NULL */
 	ino_t inode;                    /* of path, to unlink nobody else's */
 	char  name[ADDRESS_NAME_BYTES]; /* "127.0.0.1:7410", or the path */

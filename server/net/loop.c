@@ -84,6 +84,7 @@ end_turn(struct loop *loop)
 		link_remove(link);
 		conn_end_turn(CONTAINER_OF(link, struct conn, touched));
 	}
+	loop->handshakes = 0;
 	kv_snapshot_release(loop->snapshot);
 }
 

@@ -33,6 +33,7 @@
 #include "server/net/link.h"
 
 #define LOOP_READ_BYTES_MAX (64u * 1024) /* taken from one connection in a turn */
+#define LOOP_HANDSHAKES_MAX 8u           /* steps of TLS handshakes in a turn */
 #define LOOP_LINGER_MS 1000              /* see conn.h, "The end" */
 #define LOOP_DRAIN_MS 5000               /* to send what is left when stopping */
 #define LOOP_LOG_PER_SECOND_MAX 10u      /* lines of one kind that peers can cause */
@@ -63,6 +64,7 @@ struct loop {
 	struct link touched;  /* … with something to do at the end of the turn */
 	struct link runnable; /* … with whole messages left from an earlier turn */
 	char       *input;    /* LOOP_READ_BYTES_MAX, for reading into */
+	unsigned    handshakes; /* steps of them in this turn */
 
 	struct link     feed_due;   /* subscriptions with something to send, perhaps */
 	struct link     feed_mark;  /* ends those of this turn among them */

@@ -9,6 +9,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "proto/tls.h"
 #include "proto/version.h"
 #include "server/base/clock.h"
 
@@ -80,14 +81,39 @@ on_stop_signal(struct ev_loop *ev, struct ev_signal *watcher, int events)
 		begin_stop(server);
 }
 
+/* Connections keep what they were made with. */
+static bool
+read_tls_files(struct server *server, char *why, size_t why_size)
+{
+	const struct options  *options = server->options;
+	const struct tls_files files = { options->tls_certificate, options->tls_key,
+		options->tls_client_ca };
+	struct ssl_ctx_st     *tls;
+
+	if (options->tls_certificate == NULL)
+		return true;
+	tls = tls_new_server(&files, options->tls_client_required, why, why_size);
+	if (tls == NULL)
+		return false;
+	tls_free(server->tls);
+	server->tls = tls;
+	return true;
+}
+
 static void
 on_hangup(struct ev_loop *ev, struct ev_signal *watcher, int events)
 {
 	struct server *server = watcher->data;
+	char           why[512];
 
 	(void)ev;
 	(void)events;
-	log_info(server->log, "hangup_ignored");
+	if (server->tls == NULL)
+		log_info(server->log, "hangup_ignored");
+	else if (read_tls_files(server, why, sizeof(why)))
+		log_info(server->log, "tls_files_read");
+	else
+		log_error(server->log, "tls_files_not_read", LOG_TEXT("why", why));
 }
 
 static void
@@ -231,6 +257,7 @@ open_all(struct server *server, char *why, size_t why_size)
 	       open_domain(server, why, why_size) &&
 	       start_workers(server, why, why_size) &&
 	       open_loops(server, why, why_size) &&
+	       read_tls_files(server, why, why_size) &&
 	       listeners_open(&server->listeners, server->options, why, why_size);
 }
 
@@ -259,6 +286,7 @@ server_close(struct server *server)
 		loop_fini(&server->loops[i]);
 	free(server->loops);
 	metric_fini(&server->metrics);
+	tls_free(server->tls);
 	domain_close(server->domain);
 	kv_close(server->kv);
 }
@@ -268,17 +296,23 @@ server_close(struct server *server)
 static void
 announce(struct server *server)
 {
-	const char *tcp = "", *local = "";
+	const char *tcp = "", *tls = "", *local = "";
 
-	for (unsigned i = server->listeners.count; i-- > 0;)
-		if (server->listeners.list[i].is_unix)
-			local = server->listeners.list[i].name;
+	for (unsigned i = server->listeners.count; i-- > 0;) {
+		const struct listener *listener = &server->listeners.list[i];
+
+		if (listener->is_unix)
+			local = listener->name;
+		else if (listener->is_tls)
+			tls = listener->name;
 		else
-			tcp = server->listeners.list[i].name;
+			tcp = listener->name;
+	}
 	sd_notify(0, "READY=1");
 	log_info(server->log, "ready", LOG_TEXT("version", CUSTOMERD_VERSION),
-	    LOG_TEXT("listen", tcp), LOG_TEXT("unix", local),
-	    LOG_INTEGER("pid", getpid()), LOG_INTEGER("loops", server->loop_count),
+	    LOG_TEXT("listen", tcp), LOG_TEXT("tls_listen", tls),
+	    LOG_TEXT("unix", local), LOG_INTEGER("pid", getpid()),
+	    LOG_INTEGER("loops", server->loop_count),
 	    LOG_INTEGER("connections_max", server->connections_max));
 }
 

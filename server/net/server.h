@@ -40,6 +40,7 @@ struct server {
 	struct loop          *loops;
 	unsigned              loop_count;
 	struct listeners      listeners;
+	struct ssl_ctx_st    *tls;        /* the first loop's; NULL: no TLS */
 	int64_t               started_ms; /* monotonic clock */
 	unsigned char         auth_key[AUTH_KEY_BYTES];
 	unsigned              connections_max;

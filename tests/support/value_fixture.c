@@ -264,6 +264,7 @@ put_longest(struct buf *buf, const struct field *field, unsigned n)
 	case FIELD_EMAIL: put_longest_email(buf, field); break;
 	case FIELD_DATE: pack_literal(buf, "9999-12-31"); break;
 	case FIELD_UID: pack_literal(buf, "xYZkjABcde"); break;
+	case FIELD_SHA256: put_repeated(buf, n == 0 ? "f" : "0", 64); break;
 	case FIELD_IP:
 		pack_literal(buf, "0000:0000:0000:0000:0000:ffff:255.255.255.255");
 		break;

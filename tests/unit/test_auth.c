@@ -189,6 +189,52 @@ a_token_ends_at_its_time_on_open_connections_too(void **state)
 	auth_fini(&auth);
 }
 
+static const unsigned char shown[IDENTITY_KEY_BYTES] = { 0xab, 0xcd };
+
+#define SHOWN "abcd000000000000000000000000000000000000000000000000000000000000"
+
+static void
+who_shows_a_key_is_who_the_token_with_it_says(void **state)
+{
+	struct domain_fixture *f = *state;
+	struct auth            auth;
+	struct identity        who;
+
+	auth_init(&auth, false);
+	auth_show_key(&auth, shown);
+	assert_int_equal(resolve(f, &auth, "", &who), STATUS_OK);
+	assert_int_equal(who.scopes, 0);
+	make_token(f, ", 'public_key_sha256': '" SHOWN "'");
+	assert_int_equal(resolve(f, &auth, "", &who), STATUS_OK);
+	assert_int_equal(who.scopes, SCOPE_BIT(SCOPE_CUSTOMERS_READ));
+	assert_true(auth_is_known(&auth));
+	must_do(f, "token.update",
+	    "{'uid': 'TokenToken', 'set': {'public_key_sha256': null}}");
+	assert_int_equal(resolve(f, &auth, "", &who), STATUS_OK);
+	assert_int_equal(who.scopes, 0);
+	assert_int_equal(auth.wrong_count, 0);
+	auth_fini(&auth);
+}
+
+static void
+a_token_goes_over_the_key_that_was_shown(void **state)
+{
+	struct domain_fixture *f = *state;
+	struct auth            auth;
+	struct identity        who;
+
+	make_token(f, ", 'public_key_sha256': '" SHOWN "'");
+	auth_init(&auth, false);
+	auth_show_key(&auth, shown);
+	assert_int_equal(say_hello(f, &auth, "cst_nobodys"), STATUS_UNAUTHENTICATED);
+	assert_int_equal(resolve(f, &auth, "", &who), STATUS_OK);
+	assert_int_equal(who.scopes, 0);
+	assert_int_equal(say_hello(f, &auth, ""), STATUS_OK);
+	assert_int_equal(resolve(f, &auth, "", &who), STATUS_OK);
+	assert_int_equal(who.store, 1);
+	auth_fini(&auth);
+}
+
 static void
 the_peer_of_a_unix_socket_is_known_by_its_user(void **state)
 {
@@ -240,6 +286,8 @@ main(void)
 		TEST(a_token_that_is_deleted_is_of_no_use_from_then_on),
 		TEST(a_token_that_is_changed_counts_as_it_is_now),
 		TEST(a_token_ends_at_its_time_on_open_connections_too),
+		TEST(who_shows_a_key_is_who_the_token_with_it_says),
+		TEST(a_token_goes_over_the_key_that_was_shown),
 		TEST(the_peer_of_a_unix_socket_is_known_by_its_user),
 		TEST(another_user_operates_only_if_named),
 	};

@@ -400,6 +400,37 @@ plain_tcp_stays_on_this_machine_unless_permitted(void **state)
 	}
 }
 
+static void
+the_options_of_tls_make_sense_together_only(void **state)
+{
+	static const struct {
+		const char *options[4];
+		const char *missing; /* NULL: nothing */
+	} rows[] = {
+		{ { "--tls-certificate=c" }, "--tls-key" },
+		{ { "--tls-key=k" }, "--tls-certificate" },
+		{ { "--tls-listen=[::]:1" }, "--tls-certificate" },
+		{ { "--tls-client-ca=a" }, "--tls-certificate" },
+		{ { "--tls-certificate=c", "--tls-key=k", "--tls-client-required" },
+		    "--tls-client-ca" },
+		{ { "--tls-certificate=c", "--tls-key=k" }, NULL },
+		{ { "--tls-certificate=c", "--tls-key=k", "--tls-listen=[::]:1" },
+		    NULL },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *const *given = rows[i].options;
+		bool               good;
+
+		assert_true(parse(f, "--data=d", given[0], given[1], given[2], NULL));
+		good = option_check(&f->options, f->why, sizeof(f->why));
+		assert_int_equal(good, rows[i].missing == NULL);
+		if (!good)
+			assert_non_null(strstr(f->why, rows[i].missing));
+	}
+}
+
 /* What PRINT prints, terminated, to be freed. */
 static char *
 printed(void (*print)(FILE *out))
@@ -467,6 +498,7 @@ main(void)
 		TEST(a_file_that_cannot_be_read_is_refused),
 		TEST(serving_needs_a_data_directory),
 		TEST(plain_tcp_stays_on_this_machine_unless_permitted),
+		TEST(the_options_of_tls_make_sense_together_only),
 		TEST(the_description_is_json_with_every_option),
 		TEST(the_help_names_every_option_after_the_examples),
 	};

@@ -78,6 +78,7 @@ static const unsigned types_taken[FIELD_KIND_COUNT] = {
 	[FIELD_EMAIL] = TYPE(TEXT),
 	[FIELD_DATE] = TYPE(TEXT),
 	[FIELD_UID] = TYPE(TEXT),
+	[FIELD_SHA256] = TYPE(TEXT),
 	[FIELD_IP] = TYPE(TEXT),
 	[FIELD_COUNTRY] = TYPE(TEXT),
 	[FIELD_LANGUAGE] = TYPE(TEXT),
@@ -186,7 +187,7 @@ static void
 expect_text_bounds(struct value_fixture *f, const struct field *field)
 {
 	if (!is_text(field) || field->kind == FIELD_DATE || field->kind == FIELD_UID ||
-	    field->kind == FIELD_COUNTRY)
+	    field->kind == FIELD_SHA256 || field->kind == FIELD_COUNTRY)
 		return;
 	put_repeated(input(f), "a", (size_t)field->max + 1);
 	expect(f, field, RULE_TOO_LONG);
@@ -210,6 +211,8 @@ texts_keep_their_bounds(void **state)
 	for_each_field(*state, expect_text_bounds);
 }
 
+#define ZEROS_63 "000000000000000000000000000000000000000000000000000000000000000"
+
 static const struct bad_form {
 	enum field_kind kind;
 	enum rule       rule;
@@ -230,6 +233,12 @@ static const struct bad_form {
 	{ FIELD_UID, RULE_BAD_FORMAT, "xYZkjABcd" },
 	{ FIELD_UID, RULE_BAD_FORMAT, "xYZkjABcdef" },
 	{ FIELD_UID, RULE_BAD_FORMAT, "xYZkjABcd/" },
+	{ FIELD_SHA256, RULE_BAD_FORMAT, "" },
+	{ FIELD_SHA256, RULE_BAD_FORMAT, "00" },
+	{ FIELD_SHA256, RULE_BAD_FORMAT, ZEROS_63 },
+	{ FIELD_SHA256, RULE_BAD_FORMAT, ZEROS_63 "00" },
+	{ FIELD_SHA256, RULE_BAD_FORMAT, ZEROS_63 "g" },
+	{ FIELD_SHA256, RULE_BAD_FORMAT, ZEROS_63 "A" },
 	{ FIELD_IP, RULE_BAD_FORMAT, "127.0.0" },
 	{ FIELD_IP, RULE_BAD_FORMAT, "256.0.0.1" },
 	{ FIELD_IP, RULE_BAD_FORMAT, "::1%lo" },
