@@ -109,7 +109,7 @@ decode_rows(struct decoding *in, const struct shape *shape, const struct mapping
 void
 decode_fields(struct decoding *in, const struct mapping *rows, const json_t *object)
 {
-	decode_rows(in, &record_shapes[in->work->route->resource->kind], rows, object);
+	decode_rows(in, resource_shape(in->work->route->resource), rows, object);
 }
 
 void

@@ -432,19 +432,9 @@ commercelayer_list(struct work *work)
 static const struct answer *
 owner(struct work *work)
 {
-	struct slice         args = work_args_id(work, work->parameters[PARAMETER_ID]);
-	const struct answer *answer;
-
-	if (args.len == 0)
-		return NULL;
-	if (!is_relation(work->route->resource, work->parameters[PARAMETER_NAME])) {
-		work_refuse(work, REASON_NO_ROUTE, work->parameters[PARAMETER_NAME]);
-		return NULL;
-	}
-	answer = work_call(work, work_methods(work)->get, args);
-	if (answer == NULL || answer->status == STATUS_OK)
-		return answer;
-	work_refuse_answer(work, answer);
+	if (is_relation(work->route->resource, work->parameters[PARAMETER_NAME]))
+		return serve_read(work);
+	work_refuse(work, REASON_NO_ROUTE, work->parameters[PARAMETER_NAME]);
 	return NULL;
 }
 

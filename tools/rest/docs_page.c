@@ -360,7 +360,7 @@ write_resources(struct buf *out, const struct format *format)
 {
 	for (const struct route *route = format->routes; route->path != NULL; route++) {
 		const struct resource *resource = route->resource;
-		const struct shape    *shape = &record_shapes[resource->kind];
+		const struct shape    *shape = resource_shape(resource);
 
 		if (!is_first_of(format, route))
 			continue;

@@ -206,7 +206,7 @@ static const struct mapping address_fields[] = {
 };
 static const struct nested address = { &saved_address_shape, address_fields };
 
-static const struct mapping contact_fields[] = {
+const struct mapping ecwid_contact_fields[] = {
 	{ "id",        CONTACT_ID,        &as_integer, MAP_NULL_KEEPS, NULL, 1 },
 	{ "contact",   CONTACT_CONTACT,   &as_text, MAP_REQUIRED | MAP_NOT_NULL, NULL },
 	{ "handle",    CONTACT_HANDLE,    &as_text, 0, NULL },
@@ -217,7 +217,7 @@ static const struct mapping contact_fields[] = {
 	{ "timestamp", CONTACT_TIMESTAMP, &as_time_zone, MAP_NULL_KEEPS, NULL },
 	{ NULL }
 };
-static const struct nested contact = { &contact_shape, contact_fields };
+static const struct nested contact = { &contact_shape, ecwid_contact_fields };
 
 static const struct mapping customer_fields[] = {
 	{ "id",    CUSTOMER_ID,    &as_integer, READ, "0" },
@@ -260,6 +260,13 @@ const struct resource ecwid_groups = {
 	RECORD_GROUP, "customer_groups", group_fields, .noun = "Customer group"
 };
 
+/* Those of one customer, who is the noun. */
+const struct resource ecwid_contacts = {
+	RECORD_CUSTOMER, "contacts", ecwid_contact_fields, .noun = "Customer", .shape = &contact_shape
+};
+
+#define CONTACTS "/api/v3/:store/customers/:id/contacts"
+
 #define RECORDS(path, resource, get)                                                       \
 	{ HTTP_METHOD_GET,    "/api/v3/:store/" path,        ecwid_list,   resource },     \
 	{ HTTP_METHOD_POST,   "/api/v3/:store/" path,        serve_create, resource },     \
@@ -270,6 +277,11 @@ const struct resource ecwid_groups = {
 static const struct route routes[] = {
 	RECORDS("customers", &ecwid_customers, serve_get),
 	RECORDS("customer_groups", &ecwid_groups, ecwid_group_get),
+	{ HTTP_METHOD_GET,    CONTACTS,          ecwid_contact_list,   &ecwid_contacts },
+	{ HTTP_METHOD_POST,   CONTACTS,          ecwid_contact_create, &ecwid_contacts },
+	{ HTTP_METHOD_GET,    CONTACTS "/:item", ecwid_contact_get,    &ecwid_contacts },
+	{ HTTP_METHOD_PUT,    CONTACTS "/:item", ecwid_contact_update, &ecwid_contacts },
+	{ HTTP_METHOD_DELETE, CONTACTS "/:item", ecwid_contact_delete, &ecwid_contacts },
 	{ HTTP_METHOD_GET, "/api/v3/:store/profile", ecwid_profile, &ecwid_customers },
 	{ .path = NULL }
 };

@@ -9,12 +9,15 @@
 
 #define ECWID_GENERAL "General" /* the group of those who are in none */
 
-extern const struct resource ecwid_customers, ecwid_groups;
+extern const struct resource ecwid_customers, ecwid_groups, ecwid_contacts;
+extern const struct mapping  ecwid_contact_fields[];
 
 #define ECWID_ONLY_MAX 64u      /* names in responseFields */
 #define ECWID_PAGE_SIZE_MAX 100 /* and the default */
 
 serve_function ecwid_list, ecwid_group_get, ecwid_profile;
+serve_function ecwid_contact_list, ecwid_contact_get, ecwid_contact_create,
+    ecwid_contact_update, ecwid_contact_delete;
 
 bool          ecwid_owns(const struct work *work, struct slice store);
 const json_t *ecwid_unwrap(struct work *work, const json_t *body);
@@ -22,5 +25,12 @@ void          ecwid_write_one(struct out *out, struct work *work, struct slice r
 void          ecwid_write_deleted(struct work *work);
 void          ecwid_write_error(
 	     struct out *out, struct work *work, const struct complaint *complaint);
+
+/* {KEY: VALUE} */
+void ecwid_write_count(struct out *out, const char *key, int64_t value);
+
+/* An object of what ROWS know of PARTS, or of what responseFields wants of that. */
+void ecwid_write_fields(struct out *out, struct work *work, const struct parts *parts,
+    const struct mapping *rows);
 
 #endif

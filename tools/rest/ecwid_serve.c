@@ -30,9 +30,8 @@ ecwid_unwrap(struct work *work, const json_t *body)
 	return NULL;
 }
 
-/* {KEY: VALUE} */
-static void
-write_count(struct out *out, const char *key, int64_t value)
+void
+ecwid_write_count(struct out *out, const char *key, int64_t value)
 {
 	out_open(out, '{');
 	out_key(out, key);
@@ -55,22 +54,30 @@ next_name(struct slice *list, struct slice *name)
 	return len > 0;
 }
 
+void
+ecwid_write_fields(struct out *out, struct work *work, const struct parts *parts,
+    const struct mapping *rows)
+{
+	struct slice    list, only[ECWID_ONLY_MAX];
+	struct encoding in = { .work = work, .parts = parts, .only = only };
+
+	http_parameter(&work->exchange->request, "responseFields", &list);
+	while (in.only_count < ECWID_ONLY_MAX && next_name(&list, &only[in.only_count]))
+		in.only_count++;
+	out_open(out, '{');
+	encode_fields(out, &in, rows);
+	out_close(out, '}');
+}
+
 /* A whole record, or what responseFields wants of it. */
 static void
 write_record(struct out *out, struct work *work, struct slice record)
 {
 	const struct resource *resource = work->route->resource;
-	struct slice           list, only[ECWID_ONLY_MAX];
 	struct parts           parts;
-	struct encoding        in = { .work = work, .parts = &parts, .only = only };
 
-	http_parameter(&work->exchange->request, "responseFields", &list);
-	while (in.only_count < ECWID_ONLY_MAX && next_name(&list, &only[in.only_count]))
-		in.only_count++;
 	parts_split(&parts, &record_shapes[resource->kind], record);
-	out_open(out, '{');
-	encode_fields(out, &in, resource->fields);
-	out_close(out, '}');
+	ecwid_write_fields(out, work, &parts, resource->fields);
 }
 
 void
@@ -80,9 +87,9 @@ ecwid_write_one(struct out *out, struct work *work, struct slice record)
 
 	parts_split(&parts, &record_shapes[work->route->resource->kind], record);
 	switch (work->exchange->request.method) {
-	case HTTP_METHOD_PUT: write_count(out, "updateCount", 1); break;
+	case HTTP_METHOD_PUT: ecwid_write_count(out, "updateCount", 1); break;
 	case HTTP_METHOD_POST:
-		write_count(out, "id", parts_integer(&parts, COMMON_ID));
+		ecwid_write_count(out, "id", parts_integer(&parts, COMMON_ID));
 		break;
 	default: write_record(out, work, record);
 	}
@@ -93,7 +100,7 @@ ecwid_write_deleted(struct work *work)
 {
 	struct out json = work_json(work);
 
-	write_count(&json, "deleteCount", 1);
+	ecwid_write_count(&json, "deleteCount", 1);
 	work_respond(work, 200, &json);
 }
 
@@ -277,7 +284,7 @@ ecwid_profile(struct work *work)
 	json = work_json(work);
 	out_open(&json, '{');
 	out_key(&json, "generalInfo");
-	write_count(&json, "storeId", parts_integer(&parts, STORE_ECWID_ID));
+	ecwid_write_count(&json, "storeId", parts_integer(&parts, STORE_ECWID_ID));
 	out_key(&json, "account");
 	out_open(&json, '{');
 	out_key(&json, "accountName");

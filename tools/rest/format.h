@@ -210,8 +210,19 @@ struct resource {
 	const char *const    *relations; /* names of all relationships, or NULL */
 	bool                  is_brief;  /* fewer words in meta */
 	const char           *noun;      /* in sentences: "Customer group" */
+	/* Of the items, when they are no records but those of a list in one; or NULL.
+	 */
+	const struct shape *shape;
 	bool is_bounded; /* few requests at once; see struct engine_settings */
 };
+
+/* What RESOURCE's fields are places of. */
+static inline const struct shape *
+resource_shape(const struct resource *resource)
+{
+	return resource->shape != NULL ? resource->shape
+				       : &record_shapes[resource->kind];
+}
 
 typedef void serve_function(struct work *work);
 

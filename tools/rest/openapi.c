@@ -123,6 +123,7 @@ static const struct {
 } path_parameters[] = {
 	{ "store", "The store, as this format knows it" },
 	{ "id", "The record" },
+	{ "item", "The item of a list in the record" },
 	{ "name", "The relationship" },
 };
 
@@ -132,7 +133,8 @@ schema_of_parameter(
 {
 	json_t *names;
 
-	if (strcmp(name, "id") == 0 && !format->ids_are_uids)
+	if ((strcmp(name, "id") == 0 || strcmp(name, "item") == 0) &&
+	    !format->ids_are_uids)
 		return json_pack("{s:s, s:i}", "type", "integer", "minimum", 0);
 	if (strcmp(name, "name") != 0)
 		return json_pack("{s:s}", "type", "string");
@@ -396,7 +398,7 @@ add_fields(json_t *schemas, const struct resource *resource)
 		[OPENAPI_CHANGE] = "_change",
 		[OPENAPI_NEW] = "_new",
 	};
-	const struct shape *shape = &record_shapes[resource->kind];
+	const struct shape *shape = resource_shape(resource);
 	char                name[NAME_BYTES];
 
 	for (int use = OPENAPI_ANSWER; use <= OPENAPI_NEW; use++) {

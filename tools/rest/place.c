@@ -117,8 +117,12 @@ fault_place_of(struct fault_place *place, const struct work *work, struct slice 
 		step = take_step(&path);
 	}
 	if (slice_equal(step, SLICE("set"))) {
-		shape = &record_shapes[resource->kind];
+		shape = resource_shape(resource);
 		step = take_step(&path);
+		if (resource->shape != NULL && path.len > 0) { /* "contacts.2" */
+			take_step(&path);
+			step = take_step(&path);
+		}
 	}
 	if (resource != NULL && step.len > 0)
 		place->row = find_row(resource, shape, step);

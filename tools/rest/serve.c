@@ -5,21 +5,28 @@
 #include "tools/rest/engine.h"
 #include "tools/rest/work_internal.h"
 
-void
-serve_get(struct work *work)
+const struct answer *
+serve_read(struct work *work)
 {
 	struct slice         args = work_args_id(work, work->parameters[PARAMETER_ID]);
 	const struct answer *answer;
 
 	if (args.len == 0)
-		return;
+		return NULL;
 	answer = work_call(work, work_methods(work)->get, args);
-	if (answer == NULL)
-		return;
-	if (answer->status == STATUS_OK)
+	if (answer == NULL || answer->status == STATUS_OK)
+		return answer;
+	work_refuse_answer(work, answer);
+	return NULL;
+}
+
+void
+serve_get(struct work *work)
+{
+	const struct answer *answer = serve_read(work);
+
+	if (answer != NULL)
 		work_respond_record(work, 200, answer->result);
-	else
-		work_refuse_answer(work, answer);
 }
 
 /* Whether OBJECT has a value for a row that must see the record first. */
@@ -33,22 +40,13 @@ reads_first(const struct mapping *rows, const json_t *object)
 	return false;
 }
 
-/* Give IN the record of the path.  False: not yet, or refused. */
-static bool
-read_current(struct work *work, struct decoding *in)
+bool
+serve_read_first(struct work *work, struct decoding *in)
 {
-	struct slice         args = work_args_id(work, work->parameters[PARAMETER_ID]);
-	const struct answer *answer;
+	const struct answer *answer = serve_read(work);
 
-	if (args.len == 0)
-		return false;
-	answer = work_call(work, work_methods(work)->get, args);
 	if (answer == NULL)
 		return false;
-	if (answer->status != STATUS_OK) {
-		work_refuse_answer(work, answer);
-		return false;
-	}
 	parts_split(&in->current_parts, &record_shapes[work->route->resource->kind],
 	    answer->result);
 	in->current = &in->current_parts;
@@ -66,7 +64,7 @@ serve_decode(struct work *work, struct decoding *in, bool is_create)
 	work->object = object;
 	decode_begin(in, work, is_create, "");
 	if (!is_create && reads_first(resource->fields, object) &&
-	    !read_current(work, in)) {
+	    !serve_read_first(work, in)) {
 		decode_end(in);
 		return false;
 	}

@@ -15,6 +15,15 @@ serve_function serve_update; /* it, by the object in the body */
 serve_function serve_create;
 serve_function serve_delete;
 
+/* The record of the path; NULL: not yet, or refused. */
+const struct answer *serve_read(struct work *work);
+
+/*
+ * Let IN be a change of the record of the path as it is now: a newer one is not
+ * written over.  False: not yet, or refused.
+ */
+bool serve_read_first(struct work *work, struct decoding *in);
+
 /*
  * Read the object in the body into IN, which is then to be ended by decode_end().
  * False: refused, or something has to be looked up first; IN is ended then.
