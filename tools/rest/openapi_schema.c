@@ -172,15 +172,16 @@ words_of(const struct field *field, bool has_null)
 	return words;
 }
 
-/* What is inside of an object or a list. */
+/* What is inside of an object or a list.  In a change, too, that is always whole. */
 static void
 set_inside(json_t *schema, const struct mapping *row, const struct field *field,
     enum openapi_use use)
 {
-	json_t *inside = NULL;
+	enum openapi_use inner = use == OPENAPI_CHANGE ? OPENAPI_NEW : use;
+	json_t          *inside = NULL;
 
 	if (row->nested != NULL)
-		inside = openapi_object(row->nested->fields, row->nested->shape, use);
+		inside = openapi_object(row->nested->fields, row->nested->shape, inner);
 	if (inside != NULL && field != NULL && field->kind == FIELD_OBJECTS)
 		must_set(schema, "items", inside);
 	else if (inside != NULL)
@@ -224,18 +225,6 @@ openapi_value(
 	return schema;
 }
 
-/* Whether ROW must be in what is sent: what is nested is always whole. */
-static bool
-is_required(const struct mapping *row, const struct shape *shape, enum openapi_use use)
-{
-	bool is_record = shape == &record_shapes[RECORD_CUSTOMER] ||
-			 shape == &record_shapes[RECORD_GROUP] ||
-			 shape == &record_shapes[RECORD_TAG];
-
-	return (row->flags & MAP_REQUIRED) != 0 && use != OPENAPI_ANSWER &&
-	       (use == OPENAPI_NEW || !is_record);
-}
-
 json_t *
 openapi_object(
     const struct mapping *rows, const struct shape *shape, enum openapi_use use)
@@ -249,7 +238,7 @@ openapi_object(
 		if ((row->flags & hidden) != 0)
 			continue;
 		must_set(properties, row->name, openapi_value(row, shape, use));
-		if (is_required(row, shape, use))
+		if (use == OPENAPI_NEW && (row->flags & MAP_REQUIRED) != 0)
 			must_append(required, json_string(row->name));
 	}
 	must_set(schema, "type", json_string("object"));

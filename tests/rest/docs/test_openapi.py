@@ -27,11 +27,11 @@ def document_of(platforms, name):
 
 
 def operations(document):
-    """Every (METHOD, path, operation), those that delete last."""
+    """Every (METHOD, path, operation), those that delete last, an item before its record."""
     found = [(method.upper(), path, operation)
              for path, item in document["paths"].items()
              for method, operation in item.items()]
-    return sorted(found, key=lambda one: one[0] == "DELETE")
+    return sorted(found, key=lambda one: (one[0] == "DELETE") * (99 - one[1].count("/")))
 
 
 def conforms(document, name, value):
