@@ -8,6 +8,7 @@ What the tests find in their environment:
 
     CUSTOMERD, CUSTOMERCTL   the programs of the build under test
     CUSTOMERD_REST           the HTTP shim
+    CUSTOMERD_BENCH          the generator
     HTTP_ECHO                an application of its HTTP server, for rest/http/
     CUSTOMERD_FAULT, CUSTOMERD_NOSYNC
                              servers that lie, for durability/: one answers before it
@@ -35,7 +36,7 @@ CORES = len(os.sched_getaffinity(0))
 
 VARIANTS = ("release", "asan", "tsan")
 LIARS = ("fault", "nosync")   # builds of the server only, for durability/ to find out
-PYTEST_FOLDERS = ("server", "ctl", "protocol", "client", "rest", "durability")
+PYTEST_FOLDERS = ("server", "ctl", "protocol", "client", "rest", "bench", "durability")
 LONG_FOLDERS = ("durability", "fuzz")
 
 # What is hostile, what is durable, who is who: regular expressions of files.
@@ -80,6 +81,7 @@ def environment(variant, length):
         CUSTOMERD=os.path.join(build, "server", "customerd"),
         CUSTOMERCTL=os.path.join(build, "tools", "ctl", "customerctl"),
         CUSTOMERD_REST=os.path.join(build, "tools", "rest", "customerd-rest"),
+        CUSTOMERD_BENCH=os.path.join(build, "tools", "bench", "customerd-bench"),
         HTTP_ECHO=os.path.join(build, "tests", "rest", "http", "echo"),
         CUSTOMERD_FAULT=os.path.join(ROOT, "build", "fault", "server", "customerd"),
         CUSTOMERD_NOSYNC=os.path.join(ROOT, "build", "nosync", "server", "customerd"),
