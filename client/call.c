@@ -102,14 +102,15 @@ pack_request(struct buf *buf, const struct customerd_call *call, uint32_t msgid,
 	pack_meta(buf, call, timeout_ms);
 }
 
-/* Reads change nothing; a key makes a write happen once. */
+/* Reads change nothing; a key makes a write happen once; a job is not begun twice. */
 static bool
 is_repeatable(const struct customerd_call *call)
 {
 	const struct method *method = method_find(slice_text(call->method));
 
 	return call->idempotency_key != NULL || call->dry_run ||
-	       (method != NULL && method->access != METHOD_WRITE);
+	       (method != NULL && method->access != METHOD_WRITE &&
+		   method->access != METHOD_JOB);
 }
 
 /* What concerns a subscription ends with its connection, as the subscription does. */

@@ -5,7 +5,7 @@
  * everywhere; a method says which it takes.
  *
  * Access says where a method runs: CONTROL on the connection itself, READ in a
- * snapshot on the loop, WRITE in a batch of the writer.
+ * snapshot on the loop, WRITE in a batch of the writer, JOB on a thread of its own.
  */
 
 #ifndef PROTO_METHOD_H
@@ -52,7 +52,8 @@
 	F(ARG, TOKEN,       "token",       LINE, 10, TOKEN_BYTES_MAX, SECRET, NULL, NULL)    \
 	F(ARG, PROTO,       "proto",       INTEGER, 1, INTEGER_MAX, 0, NULL, NULL)           \
 	F(ARG, CLIENT,      "client",      MAP, 0, 1024, 0, NULL, NULL)                      \
-	F(ARG, ORDERED,     "ordered",     BOOL, 0, 1, 0, NULL, NULL)
+	F(ARG, ORDERED,     "ordered",     BOOL, 0, 1, 0, NULL, NULL)                        \
+	F(ARG, DIRECTORY,   "directory",   LINE, 2, DIRECTORY_BYTES_MAX, 0, NULL, NULL)
 
 #define A(name) ARG_BIT(ARG_##name)
 #define ARGS_ONE    (A(ID) | A(UID))                        /* which record */
@@ -70,6 +71,7 @@
 	X(HELLO,           "hello",           CONTROL, NONE, STORE, A(PROTO) | A(CLIENT) | A(TOKEN) | A(ORDERED), 0) \
 	X(PING,            "ping",            CONTROL, NONE, STORE, 0, 0)                    \
 	X(SERVER_STATUS,   "server.status",   CONTROL, OPERATE, STORE, 0, 0)                 \
+	X(SERVER_BACKUP,   "server.backup",   JOB, OPERATE, STORE, A(DIRECTORY), 0)          \
 	X(CUSTOMER_CREATE, "customer.create", WRITE, CUSTOMERS_WRITE, CUSTOMER, ARGS_CREATE, 0) \
 	X(CUSTOMER_GET,    "customer.get",    READ,  CUSTOMERS_READ, CUSTOMER, ARGS_ONE, OWN) \
 	X(CUSTOMER_FIND,   "customer.find",   READ,  CUSTOMERS_READ, CUSTOMER, A(EMAIL) | A(SLUG) | A(REFERENCE), 0) \
@@ -118,6 +120,7 @@ enum method_access {
 	METHOD_CONTROL,
 	METHOD_READ,
 	METHOD_WRITE,
+	METHOD_JOB,
 };
 
 enum method_flag {

@@ -165,6 +165,7 @@ static const char *const access_names[] = {
 	[METHOD_CONTROL] = "control",
 	[METHOD_READ] = "read",
 	[METHOD_WRITE] = "write",
+	[METHOD_JOB] = "job",
 };
 
 static void

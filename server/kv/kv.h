@@ -11,7 +11,7 @@
  * itself; a value that fails it is reported (DAMAGED), never handed out.
  *
  * Threads.  One thread, the writer, begins and commits batches.  A snapshot
- * belongs to one thread.  kv_sequence() may be called from any.
+ * belongs to one thread.  kv_sequence() may be called from any, and kv_copy() too.
  *
  * Errors stick.  A transaction remembers its first failure and ignores every
  * call after it, so callers get and put in a row and look once, at TXN->status.
@@ -26,6 +26,7 @@
 #ifndef KV_KV_H
 #define KV_KV_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "proto/slice.h"
@@ -136,6 +137,29 @@ void kv_batch_abort(struct kv_batch *batch);
 void kv_nest(struct kv_txn *parent, struct kv_txn *child);
 void kv_nest_keep(struct kv_txn *parent, struct kv_txn *child);
 void kv_nest_drop(struct kv_txn *parent, struct kv_txn *child);
+
+/* ---- copies ---- */
+
+/* How a copy is getting on, for other threads. */
+struct kv_progress {
+	const atomic_bool *stop; /* becomes true: give up */
+	_Atomic uint64_t   rows; /* copied so far */
+};
+
+/*
+ * Write what is committed now into a new directory PATH, while everything goes on:
+ * a database that kv_open() opens.  It is read value by value, each checksum with it,
+ * and packed anew, so nothing is in it but what is there now.  All is built in
+ * PATH.partial and on disk before it gets its name; whatever is found there is
+ * overwritten.  One snapshot that kv_snapshot_new() must have left is used, and it
+ * keeps dead pages from reuse all the time.
+ *
+ * INVALID: PATH exists.  CANCELLED: it was stopped, or the environment had to be
+ * reopened.  STORAGE_FULL, STORAGE_FAILED, DAMAGED, NO_MEMORY.  Each with a sentence in
+ * WHY, and nothing left at PATH.
+ */
+enum status kv_copy(struct kv *kv, const char *path, struct kv_progress *progress,
+    char *why, size_t why_size);
 
 /* ---- inside a view ---- */
 

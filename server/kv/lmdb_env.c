@@ -34,6 +34,7 @@ lmdb_status(int rc)
 	case MDB_CORRUPTED:
 	case MDB_PAGE_NOTFOUND:
 	case LMDB_DAMAGED: return STATUS_DAMAGED;
+	case ECANCELED: return STATUS_CANCELLED;
 	default: return STATUS_STORAGE_FAILED;
 	}
 }
@@ -86,8 +87,8 @@ env_open(MDB_env **out, const struct kv *kv, const char *path, size_t bytes_max,
 	return 0;
 }
 
-static int
-open_tables(struct kv *kv, MDB_txn *mdb, unsigned flags)
+int
+lmdb_open_tables(struct kv *kv, MDB_txn *mdb, unsigned flags)
 {
 	unsigned i;
 	int      rc = 0;
@@ -114,7 +115,8 @@ load(struct kv *kv, uint64_t *format)
 	if (rc == MDB_NOTFOUND)
 		rc = 0; /* not ours: the caller will see it */
 	else if (rc == 0 && *format == KV_FORMAT &&
-		 (rc = open_tables(kv, mdb, kv->read_only ? 0 : MDB_CREATE)) == 0 &&
+		 (rc = lmdb_open_tables(kv, mdb, kv->read_only ? 0 : MDB_CREATE)) ==
+		     0 &&
 		 (rc = get_number(kv, mdb, META_BATCH, &kv->batches)) == 0) {
 		atomic_store(&kv->bytes_used, lmdb_bytes_used(kv, mdb));
 		return mdb_txn_commit(mdb);
@@ -144,14 +146,15 @@ lmdb_bytes_used(struct kv *kv, MDB_txn *mdb)
 /* ---- creation ---- */
 
 static int
-fill_new(struct kv *kv, MDB_env *env)
+fill_new(struct kv *kv, MDB_env *env, void *context)
 {
 	MDB_txn *mdb;
 	int      rc;
 
+	(void)context;
 	if ((rc = mdb_txn_begin(env, NULL, 0, &mdb)) != 0)
 		return rc;
-	if ((rc = open_tables(kv, mdb, MDB_CREATE)) != 0 ||
+	if ((rc = lmdb_open_tables(kv, mdb, MDB_CREATE)) != 0 ||
 	    (rc = lmdb_put_number(kv, mdb, META_FORMAT, KV_FORMAT)) != 0 ||
 	    (rc = lmdb_put_number(kv, mdb, META_BATCH, 0)) != 0) {
 		mdb_txn_abort(mdb);
@@ -160,18 +163,60 @@ fill_new(struct kv *kv, MDB_env *env)
 	return mdb_txn_commit(mdb);
 }
 
-/* Make the name of the complete file final. */
+/* Remove what was built and has not got its name. */
 static int
-rename_new(struct kv *kv)
+remove_built(struct kv *kv)
 {
-	int fd, rc = 0;
+	return unlinkat(kv->dir, LMDB_FILE_NEW, 0) == 0 || errno == ENOENT ? 0 : errno;
+}
 
-	fd = openat(kv->dir, LMDB_FILE_NEW, O_RDONLY | O_CLOEXEC);
+static int
+sync_built(struct kv *kv)
+{
+	int rc, fd = openat(kv->dir, LMDB_FILE_NEW, O_RDONLY | O_CLOEXEC);
+
 	if (fd < 0)
 		return errno;
-	if (fsync(fd) != 0 || renameat(kv->dir, LMDB_FILE_NEW, kv->dir, LMDB_FILE) != 0)
-		rc = errno;
+	rc = fsync(fd) == 0 ? 0 : errno;
 	close(fd);
+	return rc;
+}
+
+int
+lmdb_build(struct kv *kv, size_t                                   bytes_max,
+    int (*fill)(struct kv *kv, MDB_env *env, void *context), void *context)
+{
+	MDB_env *env;
+	char    *path;
+	int      rc;
+
+	if ((rc = remove_built(kv)) != 0)
+		return rc;
+	if (asprintf(&path, "%s/" LMDB_FILE_NEW, kv->path) < 0)
+		return ENOMEM;
+	/* NOLOCK: nobody else can be here, and no lock file must be left. */
+	rc = env_open(&env, kv, path, bytes_max, MDB_NOSUBDIR | MDB_NOLOCK);
+	free(path);
+	if (rc == 0) {
+		rc = fill(kv, env, context);
+		mdb_env_close(env);
+	}
+	if (rc == 0)
+		rc = sync_built(kv);
+	if (rc != 0)
+		remove_built(kv);
+	return rc;
+}
+
+int
+lmdb_rename_built(struct kv *kv)
+{
+	int rc = 0;
+
+	if (renameat(kv->dir, LMDB_FILE_NEW, kv->dir, LMDB_FILE) != 0) {
+		rc = errno;
+		remove_built(kv);
+	}
 	return rc;
 }
 
@@ -179,26 +224,9 @@ rename_new(struct kv *kv)
 static int
 create(struct kv *kv)
 {
-	MDB_env *env;
-	char    *path;
-	int      rc;
+	int rc = lmdb_build(kv, CREATION_BYTES_MAX, fill_new, NULL);
 
-	if (unlinkat(kv->dir, LMDB_FILE_NEW, 0) != 0 && errno != ENOENT)
-		return errno;
-	if (asprintf(&path, "%s/" LMDB_FILE_NEW, kv->path) < 0)
-		return ENOMEM;
-	/* NOLOCK: nobody else can be here, and no lock file must be left. */
-	rc = env_open(&env, kv, path, CREATION_BYTES_MAX, MDB_NOSUBDIR | MDB_NOLOCK);
-	free(path);
-	if (rc == 0) {
-		rc = fill_new(kv, env);
-		mdb_env_close(env);
-	}
-	if (rc == 0)
-		rc = rename_new(kv);
-	if (rc != 0)
-		unlinkat(kv->dir, LMDB_FILE_NEW, 0);
-	return rc;
+	return rc == 0 ? lmdb_rename_built(kv) : rc;
 }
 
 /* ---- opening ---- */
@@ -316,8 +344,8 @@ lock_init(struct kv *kv)
 	return rc;
 }
 
-static struct kv *
-kv_new(const struct kv_options *options)
+struct kv *
+lmdb_new(const struct kv_options *options)
 {
 	struct kv *kv;
 	unsigned   i;
@@ -342,8 +370,8 @@ kv_new(const struct kv_options *options)
 	return kv;
 }
 
-static void
-kv_free(struct kv *kv)
+void
+lmdb_free(struct kv *kv)
 {
 	pthread_mutex_destroy(&kv->snapshots_mutex);
 	pthread_rwlock_destroy(&kv->lock);
@@ -359,7 +387,7 @@ kv_open(struct kv **out, const struct kv_options *options, char *why, size_t why
 	struct kv  *kv;
 
 	*out = NULL;
-	if ((kv = kv_new(options)) == NULL) {
+	if ((kv = lmdb_new(options)) == NULL) {
 		snprintf(why, why_size, "out of memory");
 		return STATUS_NO_MEMORY;
 	}
@@ -373,7 +401,7 @@ kv_open(struct kv **out, const struct kv_options *options, char *why, size_t why
 close_dir:
 	close(kv->dir);
 free_kv:
-	kv_free(kv);
+	lmdb_free(kv);
 	return status;
 }
 
@@ -390,7 +418,7 @@ kv_close(struct kv *kv)
 	if (kv->env != NULL)
 		mdb_env_close(kv->env);
 	close(kv->dir);
-	kv_free(kv);
+	lmdb_free(kv);
 }
 
 uint64_t

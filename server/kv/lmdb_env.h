@@ -5,13 +5,15 @@
  *   lmdb_scan.c     scans
  *   lmdb_value.c    values with their checksums
  *   lmdb_env.c      creates and opens the environment
+ *   lmdb_copy.c     copies of the database
  *   lmdb_failure.c  finds out what a failed commit came to, and overcomes it
  *   lmdb_file.c     checks the directory and the file before LMDB maps them
  *   lmdb_free.c     counts free pages without LMDB, for that check
  *
  * Threads.  A snapshot that holds a view holds LOCK shared.  The writer takes it
  * exclusively to replace the environment, which LMDB demands after a failure to
- * write a meta page; so it waits for the loops to end their turns.
+ * write a meta page; so it waits for the loops to end their turns.  A copy, whose view
+ * lasts, ends it when IS_WANTED.
  */
 
 #ifndef KV_LMDB_ENV_H
@@ -65,8 +67,9 @@ struct kv {
 	_Atomic uint64_t sequence;
 	_Atomic uint64_t bytes_used;
 
-	pthread_rwlock_t lock; /* guards what follows, see above */
-	MDB_env         *env;  /* NULL while it could not be reopened */
+	atomic_bool      is_wanted; /* somebody waits for LOCK exclusively */
+	pthread_rwlock_t lock;      /* guards what follows, see above */
+	MDB_env         *env;       /* NULL while it could not be reopened */
 	MDB_dbi          tables[KV_TABLE_COUNT];
 
 	pthread_mutex_t      snapshots_mutex; /* taken after LOCK, if with it */
@@ -112,6 +115,24 @@ uint64_t lmdb_free_beyond(int fd, uint64_t pages, uint64_t root);
 /* Our status for LMDB's RC. */
 enum status lmdb_status(int rc);
 
+/* A database of OPTIONS, not open yet; NULL: out of memory.  DIR is the caller's. */
+struct kv *lmdb_new(const struct kv_options *options);
+void       lmdb_free(struct kv *kv);
+
+/*
+ * Build the file of KV under another name: FILL puts the rows in ENV, in as many
+ * transactions as it wants.  It is on disk when this returns 0; otherwise an errno,
+ * LMDB's code or FILL's, and nothing is left of it.
+ */
+int lmdb_build(struct kv *kv, size_t                               bytes_max,
+    int (*fill)(struct kv *kv, MDB_env *env, void *context), void *context);
+
+/* Give the built file its name. */
+int lmdb_rename_built(struct kv *kv);
+
+/* Open the tables of KV in MDB; FLAGS are LMDB's. */
+int lmdb_open_tables(struct kv *kv, MDB_txn *mdb, unsigned flags);
+
 /* Open the file that is there; it has been checked. */
 enum status lmdb_open_existing(struct kv *kv, char *why, size_t why_size);
 
@@ -132,6 +153,9 @@ uint64_t lmdb_bytes_used(struct kv *kv, MDB_txn *mdb);
 /* What the commit of a batch that failed with RC came to. */
 enum status lmdb_commit_failed(struct kv *kv, int rc);
 
+/* Whether next to nothing is left of the disk under KV. */
+bool lmdb_disk_is_full(const struct kv *kv);
+
 /* Trust the disk again, if it deserves it. */
 enum status lmdb_overcome(struct kv *kv);
 
@@ -146,6 +170,10 @@ MDB_val lmdb_key(struct slice key);
 int lmdb_get(struct kv *kv, MDB_txn *mdb, enum kv_table table, struct slice key,
     struct slice *value);
 int lmdb_put(struct kv *kv, MDB_txn *mdb, enum kv_table table, struct slice key,
+    struct slice value);
+
+/* Put behind the last key of TABLE: faster, and the pages get full. */
+int lmdb_append(struct kv *kv, MDB_txn *mdb, enum kv_table table, struct slice key,
     struct slice value);
 
 /* The value in what is STORED for KEY, if its checksum is right. */

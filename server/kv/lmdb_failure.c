@@ -78,7 +78,9 @@ lmdb_overcome(struct kv *kv)
 	enum status status = STATUS_OK;
 
 	/* No view begins before the probe says that what it would show is there. */
+	atomic_store(&kv->is_wanted, true);
 	pthread_rwlock_wrlock(&kv->lock);
+	atomic_store(&kv->is_wanted, false);
 	if (kv->condition == LMDB_LOST)
 		status = reopen(kv);
 	if (status == STATUS_OK) {
@@ -92,8 +94,8 @@ lmdb_overcome(struct kv *kv)
 	return status;
 }
 
-static bool
-disk_is_full(const struct kv *kv)
+bool
+lmdb_disk_is_full(const struct kv *kv)
 {
 	struct statvfs st;
 
@@ -119,7 +121,7 @@ lmdb_commit_failed(struct kv *kv, int rc)
 		return kv->batches == number ? STATUS_OK : STATUS_STORAGE_FAILED;
 	}
 	/* LMDB says EIO for a write cut short, as the last room on a disk does. */
-	if (status == STATUS_STORAGE_FAILED && disk_is_full(kv))
+	if (status == STATUS_STORAGE_FAILED && lmdb_disk_is_full(kv))
 		status = STATUS_STORAGE_FULL;
 	if (status == STATUS_STORAGE_FAILED)
 		kv->condition = LMDB_SUSPECT;

@@ -88,16 +88,17 @@ lmdb_get(struct kv *kv, MDB_txn *mdb, enum kv_table table, struct slice key,
 	return lmdb_verify(kv, table, key, stored, value);
 }
 
-int
-lmdb_put(struct kv *kv, MDB_txn *mdb, enum kv_table table, struct slice key,
-    struct slice value)
+static int
+put(struct kv *kv, MDB_txn *mdb, enum kv_table table, struct slice key,
+    struct slice value, unsigned flags)
 {
 	uint64_t sum = checksum(kv, table, key, value);
 	MDB_val  at = lmdb_key(key), stored = { CHECKSUM_BYTES + value.len, NULL };
 	char    *data;
 	int      rc;
 
-	if ((rc = mdb_put(mdb, kv->tables[table], &at, &stored, MDB_RESERVE)) != 0)
+	if ((rc = mdb_put(mdb, kv->tables[table], &at, &stored, MDB_RESERVE | flags)) !=
+	    0)
 		return rc;
 	put_le64(stored.mv_data, sum);
 	data = (char *)stored.mv_data + CHECKSUM_BYTES;
@@ -106,4 +107,18 @@ lmdb_put(struct kv *kv, MDB_txn *mdb, enum kv_table table, struct slice key,
 	/* A caller's slice into the database has just been moved under its feet. */
 	assert(checksum(kv, table, key, slice_of(data, value.len)) == sum);
 	return 0;
+}
+
+int
+lmdb_put(struct kv *kv, MDB_txn *mdb, enum kv_table table, struct slice key,
+    struct slice value)
+{
+	return put(kv, mdb, table, key, value, 0);
+}
+
+int
+lmdb_append(struct kv *kv, MDB_txn *mdb, enum kv_table table, struct slice key,
+    struct slice value)
+{
+	return put(kv, mdb, table, key, value, MDB_APPEND);
 }

@@ -8,6 +8,7 @@
 #include "proto/version.h"
 #include "server/base/clock.h"
 #include "server/net/conn.h"
+#include "server/net/job.h"
 #include "server/net/server.h"
 #include "server/net/subscribe.h"
 
@@ -51,6 +52,16 @@ pack_integer_or_nil(struct buf *buf, int64_t number)
 {
 	if (number != 0)
 		pack_integer(buf, number);
+	else
+		pack_nil(buf);
+}
+
+/* TEXT, or nil when it is empty. */
+static void
+pack_text_or_nil(struct buf *buf, struct slice text)
+{
+	if (text.len > 0)
+		pack_text(buf, text);
 	else
 		pack_nil(buf);
 }
@@ -185,6 +196,29 @@ pack_methods(struct buf *buf, const struct metrics *metrics)
 	}
 }
 
+/* What runs and what ran last. */
+static void
+pack_job(struct buf *buf, struct job_runner *jobs)
+{
+	struct job_state state;
+
+	job_state(jobs, &state);
+	pack_map(buf, 7);
+	pack_literal(buf, "running");
+	pack_text_or_nil(buf, state.running);
+	pack_count(buf, "rows", state.rows);
+	pack_literal(buf, "last");
+	pack_text_or_nil(buf, state.last);
+	pack_literal(buf, "status");
+	pack_text_or_nil(buf, state.last.len > 0
+				  ? slice_text(status_info(state.status)->name)
+				  : state.last);
+	pack_literal(buf, "ended_at");
+	pack_integer_or_nil(buf, state.ended_at);
+	pack_count(buf, "took_ms", state.took_ms);
+	pack_count(buf, "done", state.done);
+}
+
 static enum status
 server_status(struct conn *conn, struct call *call)
 {
@@ -193,7 +227,7 @@ server_status(struct conn *conn, struct call *call)
 	uint64_t       bytes_used, bytes_max;
 
 	kv_usage(server->kv, &bytes_used, &bytes_max);
-	pack_map(buf, 7);
+	pack_map(buf, 8);
 	pack_literal(buf, "version");
 	pack_literal(buf, CUSTOMERD_VERSION);
 	pack_count(buf, "uptime_ms", (uint64_t)(clock_mono_ms() - server->started_ms));
@@ -206,6 +240,8 @@ server_status(struct conn *conn, struct call *call)
 	pack_map(buf, 2);
 	pack_count(buf, "bytes_used", bytes_used);
 	pack_count(buf, "bytes_max", bytes_max);
+	pack_literal(buf, "job");
+	pack_job(buf, server->jobs);
 	pack_literal(buf, "methods");
 	pack_methods(buf, &server->metrics);
 	return STATUS_OK;
@@ -223,9 +259,8 @@ has_bad_token(const struct call *call)
 	return false;
 }
 
-/* Judge CALL, as domain_check() does for the methods of the domain. */
-static enum status
-check(struct conn *conn, struct call *call)
+enum status
+control_check(struct conn *conn, struct call *call)
 {
 	enum status status =
 	    call->method->scope == SCOPE_NONE ? STATUS_OK : domain_permit(call);
@@ -246,7 +281,7 @@ check(struct conn *conn, struct call *call)
 enum status
 control_run(struct conn *conn, struct call *call)
 {
-	enum status status = check(conn, call);
+	enum status status = control_check(conn, call);
 
 	if (status != STATUS_OK)
 		return status;

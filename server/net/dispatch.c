@@ -7,6 +7,7 @@
 #include "server/domain/domain.h"
 #include "server/net/conn.h"
 #include "server/net/control.h"
+#include "server/net/job.h"
 #include "server/net/notice.h"
 #include "server/net/request.h"
 #include "server/net/server.h"
@@ -180,6 +181,36 @@ push_password(struct request *request)
 		answer(request, STATUS_BUSY);
 }
 
+/* ---- the way of a job ---- */
+
+static void
+job_done(struct job_task *task)
+{
+	struct request *request = CONTAINER_OF(task, struct request, job);
+
+	loop_send(request->loop, &request->mail);
+}
+
+static void
+on_job(struct loop_mail *mail)
+{
+	struct request *request = CONTAINER_OF(mail, struct request, mail);
+
+	answer(request, request->job.status);
+}
+
+static void
+push_job(struct request *request)
+{
+	request->job.call = &request->call;
+	request->job.done = job_done;
+	request->mail.deliver = on_job;
+	if (job_begin(request->loop->server->jobs, &request->job))
+		return;
+	request->call.detail = "another job is running; see server.status";
+	answer(request, STATUS_BUSY);
+}
+
 /* ---- judging ---- */
 
 /* What was wrong with params or meta, as a field error. */
@@ -227,6 +258,10 @@ prepare(struct request *request, struct conn *conn, const struct method *method,
 	    call->now_ms, &call->who);
 	if (status != STATUS_OK || call->method->access == METHOD_CONTROL)
 		return status;
+	if (call->method->access == METHOD_JOB) {
+		status = control_check(conn, call);
+		return status == STATUS_OK ? job_check(call) : status;
+	}
 	return domain_check(call);
 }
 
@@ -269,12 +304,13 @@ dispatch_inline(struct conn *conn, struct request *request, const struct method 
 
 /* ---- requests that wait ---- */
 
-/* Whether METHOD's requests have to wait for the writer or for a password. */
+/* Whether METHOD's requests have to wait for the writer, a job or a password. */
 static bool
 is_detached(const struct method *method)
 {
-	return method && (method->access == METHOD_WRITE ||
-			     (method->args & ARG_BIT(ARG_PASSWORD)) != 0);
+	return method &&
+	       (method->access == METHOD_WRITE || method->access == METHOD_JOB ||
+		   (method->args & ARG_BIT(ARG_PASSWORD)) != 0);
 }
 
 /* How much of its connection's share a request takes: by its bytes and its answer's. */
@@ -295,6 +331,10 @@ begin_detached(struct request *request)
 	enum status   status;
 
 	call->result = &request->result;
+	if (call->method->access == METHOD_JOB) {
+		push_job(request);
+		return;
+	}
 	if (call->method->access == METHOD_WRITE) {
 		if (call->passwords)
 			push_password(request);

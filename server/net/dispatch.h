@@ -3,7 +3,8 @@
  *
  * A request is judged in the order that PROTOCOL.md promises.  Then a read is
  * answered at once; a write goes to the writer, by way of the password pool if it
- * sets passwords; a read that verifies a password goes to the pool.
+ * sets passwords; a read that verifies a password goes to the pool, and a job to the
+ * thread of jobs.
  *
  * Threads.  The connection's loop.
  */

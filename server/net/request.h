@@ -6,8 +6,8 @@
  * copy of its bytes and a buf of its own for the result, is linked to its connection
  * while in flight, and survives it.
  *
- * Threads.  A request belongs to its loop, and while the writer or the password pool
- * has it, to them; CONN is the loop's at all times.
+ * Threads.  A request belongs to its loop, and while the writer, the password pool or
+ * a job has it, to them; CONN is the loop's at all times.
  *
  * Memory.  Requests come from the loop's pool, with the memory that they have used
  * before; in steady state nothing is allocated.
@@ -18,6 +18,7 @@
 
 #include "server/domain/call.h"
 #include "server/kv/writer.h"
+#include "server/net/job.h"
 #include "server/net/link.h"
 #include "server/net/loop.h"
 #include "server/net/password_pool.h"
@@ -42,6 +43,7 @@ struct request {
 	/* How it travels. */
 	struct write_op      op;
 	struct password_task task;
+	struct job_task      job;
 	struct loop_mail     mail; /* back to the loop */
 };
 

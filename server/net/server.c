@@ -62,6 +62,7 @@ on_all_stopped(struct loop_mail *mail)
 
 	password_pool_stop(server->passwords);
 	server->passwords = NULL;
+	job_runner_stop(server->jobs);
 	writer_stop(server->writer);
 	server->writer = NULL;
 	for (unsigned i = 0; i < server->loop_count; i++)
@@ -173,7 +174,7 @@ open_storage(struct server *server, char *why, size_t why_size)
 	const struct kv_options options = {
 		.path = server->options->data,
 		.bytes_max = server->options->db_bytes_max,
-		.snapshots_max = server->options->loops,
+		.snapshots_max = server->options->loops + JOB_SNAPSHOTS,
 	};
 
 	return kv_open(&server->kv, &options, why, why_size) == STATUS_OK;
@@ -229,6 +230,8 @@ start_workers(struct server *server, char *why, size_t why_size)
 	    password_pool_start(options->password_workers, options->password_queue_max);
 	if (server->passwords && writer_start(&server->writer, server->kv, on_committed,
 				     server) == STATUS_OK)
+		server->jobs = job_runner_new(server->kv, server->log);
+	if (server->jobs != NULL)
 		return true;
 	return refuse(why, why_size, "cannot start the worker threads: out of memory");
 }
@@ -281,6 +284,7 @@ server_close(struct server *server)
 {
 	listeners_close(&server->listeners);
 	password_pool_stop(server->passwords);
+	job_runner_free(server->jobs);
 	writer_stop(server->writer);
 	for (unsigned i = 0; i < server->loop_count; i++)
 		loop_fini(&server->loops[i]);

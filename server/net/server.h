@@ -6,7 +6,7 @@
  *
  *	1. accept no more; the loops read and begin nothing more (loop_stop)
  *	2. when all loops have said so, the password pool and the writer finish what
- *	   has begun and hand back the rest as SHUTTING_DOWN
+ *	   has begun and hand back the rest as SHUTTING_DOWN, as a running job is
  *	3. the loops send the answers and end (loop_drain)
  *
  * Threads.  The struct is fixed once server_run() has begun, but for the atomics and
@@ -25,6 +25,7 @@
 #include "server/kv/writer.h"
 #include "server/net/acceptor.h"
 #include "server/net/housekeep.h"
+#include "server/net/job.h"
 #include "server/net/listener.h"
 #include "server/net/loop.h"
 #include "server/net/password_pool.h"
@@ -36,6 +37,7 @@ struct server {
 	struct domain        *domain;
 	struct writer        *writer;
 	struct password_pool *passwords;
+	struct job_runner    *jobs;
 	struct metrics        metrics; /* a set for each loop */
 	struct loop          *loops;
 	unsigned              loop_count;

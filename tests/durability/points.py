@@ -8,11 +8,13 @@ HOW is the name of an errno, or short (half of the bytes), done (done, but repor
 failed), memory (no allocation succeeds); support/point.c says which calls can fail how.
 For each, the first call that can fail so does, then the second, and so on until a run is
 over before its turn comes: once, and again so that all later ones fail, too.  A run starts
-a server, reads, updates, sends a batch, an atomic one, a creation, and stops; and another
-begins with an empty directory.  --every N tries one call of N, from a random one on.
+a server, reads, updates, sends a batch, an atomic one, a creation, asks for a backup, and
+stops; and another begins with an empty directory.  --every N tries one call of N, from a random one on.
 
 Then the server starts without a fault.  Everything acknowledged must be there, nothing
-refused, and what is there must be sound (history.py, customerd verify).  No wait may be
+refused, and what is there must be sound (history.py, customerd verify).  A backup that was
+answered must have all of it, too; one that was refused must not be there, unless nothing can
+be removed, and then it must be whole.  No wait may be
 longer than 5 seconds, and a server that ends must have said why.  With --expect-loss a
 promise must be broken: for a server that answers before it commits (scons variant=fault).
 """
@@ -86,12 +88,14 @@ def make_template(directory):
 class Run:
     """One server, one fault."""
 
-    def __init__(self, server, template):
+    def __init__(self, server, template, spec):
         self.server = server
+        self.spec, self.times = spec, spec.split(":")[2]
         self.template = template
         self.ids = sorted(template.state)
         self.updates, self.reads = [], []
         self.created = {}          # by email: True, False (refused) or None
+        self.copies = {}           # by path: True, False (refused) or None
         self.values = 0
         self.is_shut_out = False
 
@@ -99,13 +103,16 @@ class Run:
         path = os.path.join(self.server.data, "data.mdb")
         for name in os.listdir(self.server.data):
             os.unlink(os.path.join(self.server.data, name))
+        for name in os.listdir(self.server.root):
+            if name.startswith("copy"):
+                shutil.rmtree(os.path.join(self.server.root, name))
         if self.template.state:
             shutil.copyfile(self.template.path, path)
             os.chmod(path, 0o600)
 
-    def with_fault(self, spec):
+    def with_fault(self):
         """The calls that were struck; raises Broken."""
-        os.environ.update(LD_PRELOAD=POINT, POINT=spec)
+        os.environ.update(LD_PRELOAD=POINT, POINT=self.spec)
         try:
             self.server.start()
         except StartFailed as failed:
@@ -149,7 +156,7 @@ class Run:
 
     def traffic(self):
         for step in (self.read_all, self.update_one, self.update_batch, self.update_atomic,
-                     self.create, self.read_all):
+                     self.create, self.back_up, self.read_all):
             for _ in range(DIALS):
                 if self.is_over() or self.try_step(step):
                     break
@@ -161,9 +168,12 @@ class Run:
         """False when the connection broke."""
         c = None
         try:
-            sock = socket.create_connection(self.server.address, timeout=WAIT_S)
-            c = self.client(sock)
-            c.call("hello", {"token": self.template.token})
+            if step == self.back_up:
+                c = self.client(self.dial_operator())
+            else:
+                c = self.client(socket.create_connection(
+                    self.server.address, timeout=WAIT_S))
+                c.call("hello", {"token": self.template.token})
             step(c)
         except socket.timeout:
             # Where it has ended, the listener that the test holds still takes calls.
@@ -181,6 +191,12 @@ class Run:
             if c is not None:
                 c.close()
         return True
+
+    def dial_operator(self):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(WAIT_S)
+        sock.connect(self.server.unix)
+        return sock
 
     @staticmethod
     def client(sock):
@@ -246,9 +262,35 @@ class Run:
             if refusal.code not in REFUSALS:
                 raise
 
+    def back_up(self, c):
+        path = os.path.join(self.server.root, "copy%d" % len(self.copies))
+        self.copies[path] = None
+        try:
+            c.call("server.backup", {"directory": path})
+            self.copies[path] = True
+        except Refused as refusal:
+            self.copies[path] = False
+            # An operator is known by what the system says of the socket.
+            if refusal.code not in REFUSALS + ("UNAUTHENTICATED",):
+                raise
+
     # ---- what is there afterwards ----
 
     def judge(self):
+        self.judge_data()
+        for path, made in self.copies.items():
+            # What never can be removed again stays; but only whole.
+            if made is False and os.path.exists(path) and self.times != "ever":
+                raise Broken("a backup that was refused is there")
+            if os.path.exists(path):
+                # Nothing was changed after it was asked for.
+                shutil.rmtree(self.server.data)
+                os.rename(path, self.server.data)
+                self.judge_data()
+            elif made:
+                raise Broken("lost: a backup")
+
+    def judge_data(self):
         self.server.start()
         try:
             if self.template.state:
@@ -302,11 +344,11 @@ class Points:
 
     def one(self, server, template, spec):
         """True if the fault has struck."""
-        run = Run(server, template)
+        run = Run(server, template, spec)
         run.prepare()
         self.runs += 1
         try:
-            struck = run.with_fault(spec)
+            struck = run.with_fault()
             run.judge()
         except (Broken, StartFailed, AssertionError) as problem:
             struck = run.struck(server.log) or ["something"]

@@ -50,11 +50,12 @@ static const struct {
 } hows[] = {
 	{ "EIO", EIO,
 	    " open openat pread pwrite writev fsync fdatasync ftruncate renameat "
-	    "unlink "
-	    "unlinkat fstat lstat fstatvfs lseek " },
+	    "renameat2 unlink "
+	    "unlinkat mkdir rmdir fstat lstat fstatvfs lseek " },
 	{ "ENOSPC", ENOSPC,
-	    " open openat pwrite writev fsync fdatasync ftruncate renameat " },
-	{ "EDQUOT", EDQUOT, " open openat pwrite writev fdatasync renameat " },
+	    " open openat pwrite writev fsync fdatasync ftruncate renameat renameat2 "
+	    "mkdir " },
+	{ "EDQUOT", EDQUOT, " open openat pwrite writev fdatasync renameat mkdir " },
 	{ "ENOMEM", ENOMEM,
 	    " open openat mmap socket bind connect epoll_create1 "
 	    "recv send fstat fsync pwrite " },
@@ -63,11 +64,13 @@ static const struct {
 	    " open openat recv send connect accept4 epoll_wait flock "
 	    "fstatvfs fsync fdatasync ftruncate pread pwrite writev " },
 	{ "EAGAIN", EAGAIN, " recv send accept4 flock pthread_create " },
-	{ "EACCES", EACCES, " open openat mmap bind unlink renameat flock " },
+	{ "EACCES", EACCES,
+	    " open openat mmap bind unlink renameat renameat2 mkdir flock " },
 	{ "ECONNRESET", ECONNRESET, " recv send getsockopt getsockname setsockopt " },
 	{ "short", HOW_SHORT, " recv send pread pwrite writev " },
 	{ "done", HOW_DONE,
-	    " pwrite writev send fsync fdatasync ftruncate renameat unlinkat " },
+	    " pwrite writev send fsync fdatasync ftruncate renameat renameat2 "
+	    "unlinkat mkdir " },
 	{ "memory", HOW_MEMORY, " memory " },
 };
 
@@ -185,6 +188,10 @@ CALL(int, fdatasync, (int fd), (fd))
 CALL(int, ftruncate, (int fd, off_t len), (fd, len))
 CALL(int, renameat, (int from_fd, const char *from, int to_fd, const char *to),
     (from_fd, from, to_fd, to))
+CALL(int, renameat2, (int from_fd, const char *from, int to_fd, const char *to,
+    unsigned flags), (from_fd, from, to_fd, to, flags))
+CALL(int, mkdir, (const char *path, mode_t mode), (path, mode))
+CALL(int, rmdir, (const char *path), (path))
 CALL(int, unlink, (const char *path), (path))
 CALL(int, unlinkat, (int fd, const char *path, int flags), (fd, path, flags))
 CALL(int, fstat, (int fd, struct stat *st), (fd, st))

@@ -1,11 +1,12 @@
 /*
- * ping, status and call: one request, one answer.
+ * ping, status, backup and call: one request, one answer.
  */
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "proto/limits.h"
 #include "tools/ctl/json.h"
@@ -85,6 +86,55 @@ ctl_run_status(struct ctl *ctl, const struct command *command)
 		print_lines("", result);
 	json_decref(result);
 	return done;
+}
+
+/* PATH as the server may understand it, to be freed: it has a directory of its own. */
+static char *
+absolute(const char *path)
+{
+	char *whole = NULL, *here = path[0] == '/' ? strdup("") : getcwd(NULL, 0);
+
+	if (here != NULL &&
+	    asprintf(&whole, path[0] == '/' ? "%s%s" : "%s/%s", here, path) < 0)
+		whole = NULL;
+	free(here);
+	return whole;
+}
+
+/* Have the server do its long work CALL, which takes its time, with ARGS. */
+static enum ctl_exit
+run_job(struct ctl *ctl, struct customerd_call *call, json_t *args)
+{
+	json_t       *result;
+	enum ctl_exit done;
+
+	if (ctl->options.timeout_ms == NULL)
+		call->timeout_ms = TIMEOUT_MS_MAX;
+	done = ctl_call(ctl, call, args, &result, "");
+	json_decref(args);
+	if (done != CTL_DONE)
+		return done;
+	if (ctl->options.json != NULL)
+		done = ctl_print(ctl, result);
+	else if (ctl->options.quiet == NULL)
+		print_lines("", result);
+	json_decref(result);
+	return done;
+}
+
+enum ctl_exit
+ctl_run_backup(struct ctl *ctl, const struct command *command)
+{
+	struct customerd_call call = { .method = "server.backup" };
+	char                 *path = absolute(command->arguments[0]);
+	json_t *args = path == NULL ? NULL : json_pack("{s:s}", "directory", path);
+
+	free(path);
+	if (args == NULL) {
+		ctl_say("%s: not a path that can be sent", command->arguments[0]);
+		return CTL_USAGE;
+	}
+	return run_job(ctl, &call, args);
 }
 
 /* Put one pair of --meta into CALL; the text stays the object's. */

@@ -25,6 +25,7 @@
 	X(METHOD,   "METHOD",      "a method of the protocol: customer.get")               \
 	X(JSON,     "JSON",        "the arguments, an object; - reads them from standard input") \
 	X(FILE,     "FILE",        "a file; - is standard input or output")                \
+	X(DIRECTORY, "DIRECTORY",  "a directory that is not there yet")                    \
 	X(COMMAND,  "COMMAND",     "the words of a command")
 // clang-format on
 
@@ -106,6 +107,7 @@ RUN(changes);
 RUN(follow);
 RUN(import);
 RUN(export);
+RUN(backup);
 RUN(status);
 RUN(top);
 RUN(ping);

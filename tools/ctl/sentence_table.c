@@ -119,6 +119,10 @@ const struct sentence sentences[] = {
 	  "export customers.ndjson\n"
 	  "export - --format csv --tag vip --columns id,email" },
 
+	{ "backup DIRECTORY", ctl_run_backup, METHOD_SERVER_BACKUP, 0,
+	  "have the server copy its database",
+	  "backup /var/backups/customerd/monday" },
+
 	{ "status", ctl_run_status, METHOD_SERVER_STATUS, 0,
 	  "how the server is doing", "status" },
 	{ "top", ctl_run_top, METHOD_SERVER_STATUS, O(ONCE) | O(INTERVAL_MS),
