@@ -18,6 +18,47 @@ extern const struct resource bigcommerce_customers, bigcommerce_groups;
 	250 /* of the list of groups, which has no pages here \
 	     */
 
+#define BIGCOMMERCE_NAMED_MAX 250u /* ids or emails in a query */
+#define BIGCOMMERCE_SORTED_MAX                                 \
+	1000u /* customers that are brought into another order \
+	       */
+
+/* ---- what a list's query asks for ---- */
+
+enum bigcommerce_order {
+	BIGCOMMERCE_BY_ID, /* and so by date_created: they are numbered as they are made
+			    */
+	BIGCOMMERCE_BY_MODIFIED,
+	BIGCOMMERCE_BY_NAME,
+};
+
+enum { BIGCOMMERCE_TEXT_FILTERS = 5, BIGCOMMERCE_BOUNDS = 4 };
+
+struct bigcommerce_query {
+	int64_t                page, limit;
+	enum bigcommerce_order order;
+	bool                   is_descending;
+	bool         has_cursor, is_before; /* the page before it, or behind it */
+	int64_t      cursor;                /* an id */
+	struct slice with[2];               /* fields on request */
+	unsigned     with_count;
+	struct slice ids, emails, groups; /* lists with commas */
+	bool         has_ids, has_emails;
+	unsigned     group_count;
+	bool         has_match; /* something beyond them */
+	struct slice texts[BIGCOMMERCE_TEXT_FILTERS];
+	int64_t      bounds[BIGCOMMERCE_BOUNDS]; /* of times; 0: none */
+};
+
+/* Read the query of WORK's request; false: refused. */
+bool bigcommerce_query_take(struct work *work, struct bigcommerce_query *query);
+
+/* The argument `match` for what QUERY asks; empty: nothing. */
+struct slice bigcommerce_query_match(
+    struct work *work, const struct bigcommerce_query *query);
+
+/* ---- routes ---- */
+
 serve_function bigcommerce_update, bigcommerce_create, bigcommerce_list,
     bigcommerce_delete, bigcommerce_group_list, bigcommerce_login;
 

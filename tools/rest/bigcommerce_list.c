@@ -1,153 +1,79 @@
 /*
- * BigCommerce: lists with filters in the query, and deletes that are one.
+ * BigCommerce: lists, and deletes that are one.
  */
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
 
 #include "proto/limits.h"
 #include "proto/pack.h"
 #include "tools/rest/bigcommerce.h"
 
-/* What the query asks for. */
-struct query {
-	int64_t      page, limit;
-	bool         is_descending;
-	struct slice with[2]; /* fields on request */
-	unsigned     with_count;
-	struct slice ids, emails, group; /* the values of filters; empty: none */
-	bool         has_ids, has_emails;
+static const struct reason_text too_broad = { REASON_BAD_PARAMETER, 422, "",
+	"The query would look at too many customers: narrow it, or page with {}.",
+	NULL };
+
+/* ---- paging ---- */
+
+/* What the query has beside the place of the page: without it links would lead to
+ * another list. */
+static const char *
+rest_of_query(struct work *work)
+{
+	struct slice left = work->exchange->request.query;
+	const char  *rest = "";
+
+	while (left.len > 0) {
+		const char  *end = memchr(left.data, '&', left.len);
+		size_t       len = end != NULL ? (size_t)(end - left.data) : left.len;
+		const char  *equals = memchr(left.data, '=', len);
+		struct slice name = slice_of(
+		    left.data, equals != NULL ? (size_t)(equals - left.data) : len);
+
+		if (name.len > 0 && !slice_equal(name, SLICE("page")) &&
+		    !slice_equal(name, SLICE("limit")) &&
+		    !slice_equal(name, SLICE("after")) &&
+		    !slice_equal(name, SLICE("before")))
+			rest = work_text(work, "%s&%.*s", rest, (int)len, left.data);
+		len += end != NULL;
+		left = slice_of(left.data + len, left.len - len);
+	}
+	return rest;
+}
+
+/* One page, however it was found. */
+struct page {
+	const struct bigcommerce_query *query;
+	const struct slice             *records;
+	unsigned                        count;
+	int64_t                         total;
+	int64_t next; /* the id that more follows behind, or 0 */
 };
 
-static const struct reason_text bad_filter = { REASON_BAD_PARAMETER, 422, "",
-	"The filter(s): {} are not valid filter parameter(s).", NULL };
-static const struct reason_text bad_integer = { REASON_BAD_PARAMETER, 422, "",
-	"Query parameter \"id:in\" value may contain only integer values. For input "
-	"string: \"{}\".",
-	NULL };
-static const struct reason_text bad_value = { REASON_BAD_PARAMETER, 422, "",
-	"The query parameter {} has a wrong value.", NULL };
-
-static bool
-take_with(struct query *query, struct slice value)
-{
-	struct slice part;
-
-	while (next_item(&value, &part)) {
-		if (slice_equal(part, SLICE("storecredit")))
-			query->with[0] = SLICE("store_credit_amounts");
-		else if (slice_equal(part, SLICE("formfields")))
-			query->with[1] = SLICE("form_fields");
-	}
-	query->with_count = 2;
-	return true;
-}
-
-static bool
-take_count(struct slice value, int64_t max, int64_t *count)
-{
-	if (!text_to_id(value, count) || *count == 0)
-		return false;
-	if (*count > max)
-		*count = max;
-	return true;
-}
-
-static bool
-take_sort(struct query *query, struct slice value)
-{
-	query->is_descending = slice_equal(value, SLICE("date_created:desc"));
-	/* Records are numbered as they are made. */
-	return query->is_descending || slice_equal(value, SLICE("date_created:asc"));
-}
-
-/* Take one parameter.  False: its value is wrong; *IS_KNOWN: so is its name. */
-static bool
-take_parameter(struct query *query, const struct http_pair *pair, bool *is_known)
-{
-	struct slice name = pair->name, value = pair->value;
-
-	*is_known = true;
-	if (slice_equal(name, SLICE("page")))
-		return take_count(value, INTEGER_MAX / 1000, &query->page);
-	if (slice_equal(name, SLICE("limit")))
-		return take_count(value, BIGCOMMERCE_PAGE_SIZE_MAX, &query->limit);
-	if (slice_equal(name, SLICE("sort")))
-		return take_sort(query, value);
-	if (slice_equal(name, SLICE("include")))
-		return take_with(query, value);
-	if (slice_equal(name, SLICE("id:in"))) {
-		query->ids = value;
-		query->has_ids = true;
-	} else if (slice_equal(name, SLICE("email:in"))) {
-		query->emails = value;
-		query->has_emails = true;
-	} else if (slice_equal(name, SLICE("customer_group_id:in"))) {
-		int64_t group;
-
-		query->group = value;
-		return text_to_id(value, &group) && group > 0;
-	} else {
-		*is_known = false;
-	}
-	return true;
-}
-
-/* Read the query; false: refused. */
-static bool
-take_query(struct work *work, struct query *query)
-{
-	const struct http_request *request = &work->exchange->request;
-	struct slice               ids, id;
-	int64_t                    number;
-
-	*query = (struct query){ .page = 1, .limit = BIGCOMMERCE_PAGE_SIZE };
-	for (unsigned i = 0; i < request->parameter_count; i++) {
-		bool is_known;
-		bool is_good =
-		    take_parameter(query, &request->parameters[i], &is_known);
-
-		if (is_good && is_known)
-			continue;
-		work_refuse_text(work, is_known ? &bad_value : &bad_filter,
-		    request->parameters[i].name, false);
-		return false;
-	}
-	for (ids = query->ids; next_item(&ids, &id);) {
-		if (text_to_id(id, &number))
-			continue;
-		work_refuse_text(work, &bad_integer, id, false);
-		return false;
-	}
-	return true;
-}
-
-/* ---- lists ---- */
-
 static void
-write_page_link(struct out *out, struct work *work, const struct query *query,
-    const char *name, int64_t page)
+write_page_link(struct out *out, struct work *work, const struct page *page,
+    const char *name, int64_t number)
 {
-	if (page < 1)
+	if (number < 1)
 		return;
 	out_pair(out, name,
-	    work_text(work, "?page=%lld&limit=%lld", (long long)page,
-		(long long)query->limit));
+	    work_text(work, "?page=%lld&limit=%lld%s", (long long)number,
+		(long long)page->query->limit, rest_of_query(work)));
 }
 
 static void
-write_pagination(struct out *out, struct work *work, const struct query *query,
-    unsigned count, int64_t total)
+write_pagination(struct out *out, struct work *work, const struct page *page)
 {
-	int64_t pages = (total + query->limit - 1) / query->limit;
+	const struct bigcommerce_query *query = page->query;
+	int64_t pages = (page->total + query->limit - 1) / query->limit;
 
-	out_key(out, "meta");
-	out_open(out, '{');
 	out_key(out, "pagination");
 	out_open(out, '{');
 	out_key(out, "total");
-	out_int(out, total);
+	out_int(out, page->total);
 	out_key(out, "count");
-	out_int(out, count);
+	out_int(out, page->count);
 	out_key(out, "per_page");
 	out_int(out, query->limit);
 	out_key(out, "current_page");
@@ -156,108 +82,314 @@ write_pagination(struct out *out, struct work *work, const struct query *query,
 	out_int(out, pages > 0 ? pages : 1);
 	out_key(out, "links");
 	out_open(out, '{');
-	write_page_link(out, work, query, "previous", query->page - 1);
-	write_page_link(out, work, query, "current", query->page);
+	write_page_link(out, work, page, "previous", query->page - 1);
+	write_page_link(out, work, page, "current", query->page);
 	write_page_link(
-	    out, work, query, "next", query->page < pages ? query->page + 1 : 0);
+	    out, work, page, "next", query->page < pages ? query->page + 1 : 0);
 	out_close(out, '}');
+	out_close(out, '}');
+}
+
+static int64_t
+id_of(struct slice record)
+{
+	int64_t id = 0;
+
+	customerd_get_integer(
+	    (struct customerd_slice){ record.data, record.len }, "id", &id);
+	return id;
+}
+
+static void
+write_cursor(struct out *out, struct work *work, const struct page *page,
+    const char *name, const char *direction, int64_t id)
+{
+	if (id > 0)
+		out_pair(out, name,
+		    work_text(work, "?limit=%lld&%s=%lld%s",
+			(long long)page->query->limit, direction, (long long)id,
+			rest_of_query(work)));
+}
+
+/* A cursor is an id, which nobody needs to know. */
+static void
+write_cursors(struct out *out, struct work *work, const struct page *page)
+{
+	const struct bigcommerce_query *query = page->query;
+	int64_t first = page->count > 0 ? id_of(page->records[0]) : 0;
+	int64_t last = page->count > 0 ? id_of(page->records[page->count - 1]) : 0;
+	bool    has_previous = query->is_before ? page->next != 0 : query->has_cursor;
+	bool    has_next = query->is_before || page->next != 0;
+
+	/* A page may be empty because so much had to be looked at. */
+	if (page->count == 0 && query->is_before)
+		first = page->next;
+	else if (page->count == 0)
+		last = page->next;
+	out_key(out, "cursor_pagination");
+	out_open(out, '{');
+	out_key(out, "count");
+	out_int(out, page->count);
+	out_key(out, "per_page");
+	out_int(out, query->limit);
+	if (first > 0)
+		out_pair(
+		    out, "start_cursor", work_text(work, "%lld", (long long)first));
+	if (last > 0)
+		out_pair(out, "end_cursor", work_text(work, "%lld", (long long)last));
+	out_key(out, "links");
+	out_open(out, '{');
+	write_cursor(out, work, page, "previous", "before", has_previous ? first : 0);
+	write_cursor(out, work, page, "next", "after", has_next ? last : 0);
 	out_close(out, '}');
 	out_close(out, '}');
 }
 
 static void
-write_list(struct work *work, const struct query *query, const struct slice *records,
-    unsigned count, int64_t total)
+answer_page(struct work *work, const struct page *page)
 {
-	struct out json = work_json(work);
+	const struct bigcommerce_query *query = page->query;
+	struct out                      json = work_json(work);
 
 	out_open(&json, '{');
 	out_key(&json, "data");
 	out_open(&json, '[');
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < page->count; i++)
 		bigcommerce_write_customer(
-		    &json, work, records[i], query->with, query->with_count);
+		    &json, work, page->records[i], query->with, query->with_count);
 	out_close(&json, ']');
-	if (total == 1 && count == 1)
-		customerd_get_integer(
-		    (struct customerd_slice){ records[0].data, records[0].len },
+	if (page->total == 1 && page->count == 1)
+		customerd_get_integer((struct customerd_slice){ page->records[0].data,
+					  page->records[0].len },
 		    "revision", &work->revision);
-	write_pagination(&json, work, query, count, total);
+	out_key(&json, "meta");
+	out_open(&json, '{');
+	if (!query->has_cursor)
+		write_pagination(&json, work, page);
+	if (query->order == BIGCOMMERCE_BY_ID &&
+	    (query->has_cursor || query->page == 1))
+		write_cursors(&json, work, page);
+	out_close(&json, '}');
 	out_close(&json, '}');
 	work_respond(work, 200, &json);
 }
 
-/* Ask for each customer that is named; who is not there is left out. */
-static void
-answer_named(struct work *work, const struct query *query)
+/* ---- which customers ---- */
+
+/* The ids of the customers with EMAILS, and that are among IDS if those are given.
+ * False: not all are known yet, or refused. */
+static bool
+find_emails(struct work *work, const struct bigcommerce_query *query, int64_t *ids,
+    unsigned *count)
 {
-	struct slice list = query->has_ids ? query->ids : query->emails, part;
-	struct slice records[BIGCOMMERCE_PAGE_SIZE_MAX];
-	unsigned     count = 0, begin, end;
+	struct slice list = query->emails, email;
 	bool         waits = false;
 
-	while (next_item(&list, &part) && count < BIGCOMMERCE_PAGE_SIZE_MAX) {
-		const struct answer *answer;
-		int64_t              id = 0;
+	while (next_item(&list, &email)) {
+		const struct answer *answer = work_call(
+		    work, METHOD_CUSTOMER_FIND, work_args_text(work, "email", email));
+		struct slice rest = query->ids, text;
+		bool         is_wanted = !query->has_ids;
+		int64_t      id, wanted;
 
-		text_to_id(part, &id);
-		if (query->has_ids && id == 0)
-			continue;
-		answer = query->has_ids ? work_call(work, METHOD_CUSTOMER_GET,
-					      work_args_integer(work, "id", id))
-					: work_call(work, METHOD_CUSTOMER_FIND,
-					      work_args_text(work, "email", part));
 		waits = waits || answer == NULL;
 		if (answer == NULL || answer->status == STATUS_NOT_FOUND ||
 		    answer->status == STATUS_INVALID)
 			continue;
 		if (answer->status != STATUS_OK) {
 			work_refuse_answer(work, answer);
-			return;
+			return false;
 		}
-		if (work_first_time(work, answer))
-			records[count++] = answer->result;
+		id = id_of(answer->result);
+		while (!is_wanted && next_item(&rest, &text))
+			is_wanted = text_to_id(text, &wanted) && wanted == id;
+		if (is_wanted)
+			ids[(*count)++] = id;
 	}
-	if (waits)
-		return;
-	begin = (unsigned)((query->page - 1) * query->limit < count
-			       ? (query->page - 1) * query->limit
-			       : count);
-	end = begin + (unsigned)query->limit < count ? begin + (unsigned)query->limit
-						     : count;
-	write_list(work, query, records + begin, end - begin, count);
+	return !waits;
+}
+
+/* The ids that QUERY names, in MessagePack.  False: not known yet, or refused. */
+static bool
+take_named(struct work *work, const struct bigcommerce_query *query,
+    struct slice *value, unsigned *count)
+{
+	int64_t      ids[BIGCOMMERCE_NAMED_MAX];
+	struct slice list = query->ids, text;
+	struct buf   buf;
+
+	*count = 0;
+	if (query->has_emails) {
+		if (!find_emails(work, query, ids, count))
+			return false;
+	} else {
+		while (next_item(&list, &text))
+			text_to_id(text, &ids[(*count)++]);
+	}
+	buf_init(&buf, FRAME_BYTES_MAX);
+	pack_array(&buf, *count);
+	for (unsigned i = 0; i < *count; i++)
+		pack_integer(&buf, ids[i]);
+	*value = work_keep(work, &buf);
+	return true;
+}
+
+/* Narrow LISTING to what QUERY names by an index.  False: not yet, or refused;
+ * *IS_EMPTY: nobody. */
+static bool
+narrow(struct work *work, struct bigcommerce_query *query, struct listing *listing,
+    struct slice *value, bool *is_empty)
+{
+	struct buf buf;
+	unsigned   count;
+	int64_t    group;
+
+	*is_empty = false;
+	listing->value = value;
+	if (query->has_ids || query->has_emails) {
+		listing->argument = "ids";
+		if (!take_named(work, query, value, &count))
+			return false;
+		*is_empty = count == 0;
+		query->has_match = query->has_match || query->group_count > 0;
+	} else if (query->group_count == 1 && text_to_id(query->groups, &group) &&
+		   group > 0) {
+		buf_init(&buf, FRAME_BYTES_MAX);
+		pack_integer(&buf, group);
+		*value = work_keep(work, &buf);
+		listing->argument = "group";
+		query->group_count = 0; /* the index has said it */
+	}
+	listing->match = bigcommerce_query_match(work, query);
+	return true;
+}
+
+/* ---- orders for which there is no index ---- */
+
+static struct slice
+text_of(struct slice record, const char *key)
+{
+	struct customerd_slice text = { NULL, 0 };
+
+	customerd_get_text(
+	    (struct customerd_slice){ record.data, record.len }, key, &text);
+	return slice_of(text.data, text.len);
+}
+
+static int
+compare_ids(const struct slice *a, const struct slice *b)
+{
+	int64_t left = id_of(*a), right = id_of(*b);
+
+	return left < right ? -1 : left > right;
+}
+
+static int
+compare_modified(const void *a, const void *b)
+{
+	const struct slice *records[] = { a, b };
+	int64_t             times[2] = { 0, 0 };
+
+	for (unsigned i = 0; i < 2; i++)
+		customerd_get_integer(
+		    (struct customerd_slice){ records[i]->data, records[i]->len },
+		    "updated_at", &times[i]);
+	if (times[0] != times[1])
+		return times[0] < times[1] ? -1 : 1;
+	return compare_ids(a, b);
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+	struct slice left = text_of(*(const struct slice *)a, "last_name");
+	struct slice right = text_of(*(const struct slice *)b, "last_name");
+	size_t       common = left.len < right.len ? left.len : right.len;
+	int order = common > 0 ? strncasecmp(left.data, right.data, common) : 0;
+
+	if (order != 0)
+		return order;
+	if (left.len != right.len)
+		return left.len < right.len ? -1 : 1;
+	return compare_ids(a, b);
+}
+
+static void
+turn_around(struct listing *listing)
+{
+	for (unsigned i = 0; i < listing->count / 2; i++) {
+		struct slice *other = &listing->records[listing->count - 1 - i];
+		struct slice  saved = listing->records[i];
+
+		listing->records[i] = *other;
+		*other = saved;
+	}
+}
+
+/* Bring all of LISTING into the order of QUERY, and cut the page out. */
+static void
+sort_page(const struct bigcommerce_query *query, struct listing *listing)
+{
+	int64_t begin = (query->page - 1) * query->limit;
+
+	qsort(listing->records, listing->count, sizeof(listing->records[0]),
+	    query->order == BIGCOMMERCE_BY_NAME ? compare_names : compare_modified);
+	if (query->is_descending)
+		turn_around(listing);
+	if (begin > listing->count)
+		begin = listing->count;
+	listing->records += begin;
+	listing->count -= (unsigned)begin;
+	if (listing->count > query->limit)
+		listing->count = (unsigned)query->limit;
+}
+
+/* ---- the list ---- */
+
+/* Which part of the list, and from which end. */
+static void
+place_page(const struct bigcommerce_query *query, struct listing *listing)
+{
+	listing->limit = query->limit;
+	listing->is_descending = query->is_descending;
+	if (query->has_cursor) {
+		/* The page before a place is found by going back from it. */
+		listing->place = query->cursor;
+		listing->is_descending = query->is_descending != query->is_before;
+	} else if (query->order == BIGCOMMERCE_BY_ID) {
+		listing->offset = (query->page - 1) * query->limit;
+		listing->counts = true;
+	} else {
+		listing->is_descending = false;
+		listing->limit = BIGCOMMERCE_SORTED_MAX;
+	}
 }
 
 void
 bigcommerce_list(struct work *work)
 {
-	struct query   query;
-	struct listing listing;
-	struct slice   group = { NULL, 0 };
-	struct buf     buf;
-	int64_t        id;
+	struct bigcommerce_query query;
+	struct listing           listing = { .method = METHOD_CUSTOMER_LIST };
+	struct slice             value = { NULL, 0 };
+	bool                     is_empty;
 
-	if (!take_query(work, &query))
+	if (!bigcommerce_query_take(work, &query) ||
+	    !narrow(work, &query, &listing, &value, &is_empty))
 		return;
-	if (query.has_ids || query.has_emails) {
-		answer_named(work, &query);
+	place_page(&query, &listing);
+	if (!is_empty && !serve_list(work, &listing))
+		return;
+	if ((listing.is_cut && !query.has_cursor) ||
+	    (query.order != BIGCOMMERCE_BY_ID && listing.next != 0)) {
+		work_refuse_text(work, &too_broad, SLICE("after=0"), false);
 		return;
 	}
-	if (query.group.len > 0 && text_to_id(query.group, &id)) {
-		buf_init(&buf, FRAME_BYTES_MAX);
-		pack_integer(&buf, id);
-		group = work_keep(work, &buf);
-	}
-	listing = (struct listing){
-		.method = METHOD_CUSTOMER_LIST,
-		.offset = (query.page - 1) * query.limit,
-		.limit = query.limit,
-		.is_descending = query.is_descending,
-		.argument = group.len > 0 ? "group" : NULL,
-		.value = &group,
-	};
-	if (serve_list(work, &listing))
-		write_list(work, &query, listing.records, listing.count, listing.total);
+	if (query.order != BIGCOMMERCE_BY_ID)
+		sort_page(&query, &listing);
+	else if (query.is_before)
+		turn_around(&listing);
+	answer_page(work, &(struct page){ &query, listing.records, listing.count,
+			      listing.total, listing.next });
 }
 
 /* ---- deletes ---- */
@@ -282,13 +414,18 @@ pack_delete(struct work *work, int64_t id)
 void
 bigcommerce_delete(struct work *work)
 {
-	struct query query;
-	struct slice list, part;
-	bool         waits = false;
-	int64_t      id;
+	struct bigcommerce_query query;
+	struct slice             list, part;
+	bool                     waits = false;
+	int64_t                  id;
 
-	if (!take_query(work, &query))
+	if (!bigcommerce_query_take(work, &query))
 		return;
+	if (query.has_emails || query.has_match || query.group_count > 0) {
+		work_refuse(work, REASON_BAD_PARAMETER,
+		    SLICE("Customers are deleted by id:in, and by no other filter."));
+		return;
+	}
 	work->part = work->part_count = 0;
 	for (list = query.ids; next_item(&list, &part);)
 		work->part_count++;

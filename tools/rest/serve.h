@@ -37,18 +37,30 @@ bool serve_decode(struct work *work, struct decoding *in, bool is_create);
 const struct answer *serve_change(
     struct work *work, struct decoding *in, enum method_number method, struct slice id);
 
-/* What serve_list() shall list, and what it has found. */
+/*
+ * What serve_list() shall list, and what it has found.
+ *
+ * A list with `match` may have to look at many records for few: it looks at
+ * LISTING_CALLS_MAX times what the server does in one call, and then is cut.
+ */
 struct listing {
 	enum method_number  method;
 	int64_t             offset, limit;
 	bool                is_descending;
+	int64_t             place;    /* an id to begin behind; 0: the first there is */
 	const char         *argument; /* that narrows it, or NULL */
 	const struct slice *value;    /* of it, in MessagePack */
+	struct slice        match;    /* likewise; empty: all */
+	bool                counts;   /* TOTAL is wanted with `match`, too */
 
 	struct slice *records; /* in the arena */
 	unsigned      count;
-	int64_t       total; /* all that there are */
+	int64_t       total;  /* all that there are */
+	int64_t       next;   /* PLACE of what follows; 0: nothing */
+	bool          is_cut; /* not all was looked at that should have been */
 };
+
+#define LISTING_CALLS_MAX 16u
 
 /* Fill LISTING.  False: not yet, or refused. */
 bool serve_list(struct work *work, struct listing *listing);
