@@ -40,8 +40,11 @@ FIELDS = [
     ("channel_ids", [[1, 2], None], dict(bigcommerce="channel_ids")),
     ("store_credit_amounts", [[{"amount": 43.15}], [{"amount": 0}]],
      dict(bigcommerce="store_credit_amounts")),
+    # The names are the same: fields that are not sent stay.
     ("form_fields", [[{"name": "A", "value": "b"}, {"name": "N", "value": 7},
-                      {"name": "L", "value": ["x", "y"]}], []],
+                      {"name": "L", "value": ["x", "y"]}],
+                     [{"name": "L", "value": []}, {"name": "N", "value": -0.5},
+                      {"name": "A", "value": ""}]],
      dict(bigcommerce="form_fields")),
     ("accepts_product_review_abandoned_cart_emails", [True, False],
      dict(bigcommerce="accepts_product_review_abandoned_cart_emails")),

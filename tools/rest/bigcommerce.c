@@ -97,7 +97,7 @@ static const struct mapping customer_fields[] = {
 	{ "store_credit_amounts", CUSTOMER_STORE_CREDIT_AMOUNTS, &as_objects, MAP_NULL_KEEPS | MAP_ON_REQUEST, "[{\"amount\":0}]", 0, 0, &credit },
 	{ "origin_channel_id", CUSTOMER_ORIGIN_CHANNEL_ID, &as_integer, READ, "1" },
 	{ "channel_ids", CUSTOMER_CHANNEL_IDS, &as_raw, 0, "null" },
-	{ "form_fields", CUSTOMER_FORM_FIELDS, &as_objects, MAP_NULL_KEEPS | MAP_ON_REQUEST, "[]", 0, 0, &form_field },
+	{ "form_fields", CUSTOMER_FORM_FIELDS, &bigcommerce_form_fields, MAP_NULL_KEEPS | MAP_ON_REQUEST, "[]", 0, 0, &form_field },
 	{ NULL }
 };
 
@@ -140,6 +140,7 @@ static const struct route routes[] = {
 	{ HTTP_METHOD_POST,   "/stores/:store/v3/customers", bigcommerce_create, &bigcommerce_customers },
 	{ HTTP_METHOD_PUT,    "/stores/:store/v3/customers", bigcommerce_update, &bigcommerce_customers },
 	{ HTTP_METHOD_DELETE, "/stores/:store/v3/customers", bigcommerce_delete, &bigcommerce_customers },
+	{ HTTP_METHOD_PUT,    "/stores/:store/v3/customers/form-field-values", bigcommerce_set_fields, &bigcommerce_customers },
 	{ HTTP_METHOD_POST,   "/stores/:store/v3/customers/validate-credentials", bigcommerce_login, &bigcommerce_customers },
 	{ HTTP_METHOD_GET,    "/stores/:store/v2/customer_groups", bigcommerce_group_list, &bigcommerce_groups },
 	{ HTTP_METHOD_POST,   "/stores/:store/v2/customer_groups", serve_create, &bigcommerce_groups },
@@ -189,6 +190,7 @@ static const struct fault_text faults[] = {
 	{ FAULT_NOT_LIST,   NULL, NULL, "error.expected.jsarray" },
 	{ FAULT_MISSING,    "id", NULL, "invalid customer ID" },
 	{ FAULT_MISSING,    "customer_group_id", NULL, "invalid customer group ID" },
+	{ FAULT_MISSING,    "customer_id", NULL, "invalid customer ID" },
 	{ FAULT_DUPLICATE,  "id", NULL, "duplicate customer ID" },
 	{ FAULT_TOO_LONG,   NULL, NULL, "error.maxLength: {}" },
 	{ FAULT_TOO_SHORT,  NULL, NULL, "error.minLength: {}" },

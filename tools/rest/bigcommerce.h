@@ -60,7 +60,25 @@ struct slice bigcommerce_query_match(
 /* ---- routes ---- */
 
 serve_function bigcommerce_update, bigcommerce_create, bigcommerce_list,
-    bigcommerce_delete, bigcommerce_group_list, bigcommerce_login;
+    bigcommerce_delete, bigcommerce_set_fields, bigcommerce_group_list,
+    bigcommerce_login;
+
+#define BIGCOMMERCE_VALUES_MAX 100u /* of form fields, in one call */
+
+extern const struct reason_text bigcommerce_bad_body;
+extern const struct codec       bigcommerce_form_fields;
+
+/* Whether LIST is one, of 1 to MAX items; else refused. */
+bool bigcommerce_check_list(struct work *work, const json_t *list, unsigned max);
+
+/*
+ * Update the customers of LIST, all or none.  NULL: not yet, or not; what was wrong
+ * with them is noted, for bigcommerce_refuse_noted().
+ */
+const struct answer *bigcommerce_update_list(struct work *work, const json_t *list);
+
+/* Refuse with the faults that are noted, if any. */
+void bigcommerce_refuse_noted(struct work *work);
 
 /* Write RECORD, a customer, with what WITH names of the fields on request. */
 void bigcommerce_write_customer(struct out *out, struct work *work, struct slice record,
