@@ -116,27 +116,21 @@ static void
 write_cursors(struct out *out, struct work *work, const struct page *page)
 {
 	const struct bigcommerce_query *query = page->query;
-	int64_t first = page->count > 0 ? id_of(page->records[0]) : 0;
-	int64_t last = page->count > 0 ? id_of(page->records[page->count - 1]) : 0;
+	/* A page may be empty because so much had to be looked at. */
+	int64_t here = page->next != 0 ? page->next : query->cursor;
+	int64_t first = page->count > 0 ? id_of(page->records[0]) : here;
+	int64_t last = page->count > 0 ? id_of(page->records[page->count - 1]) : here;
 	bool    has_previous = query->is_before ? page->next != 0 : query->has_cursor;
 	bool    has_next = query->is_before || page->next != 0;
 
-	/* A page may be empty because so much had to be looked at. */
-	if (page->count == 0 && query->is_before)
-		first = page->next;
-	else if (page->count == 0)
-		last = page->next;
 	out_key(out, "cursor_pagination");
 	out_open(out, '{');
 	out_key(out, "count");
 	out_int(out, page->count);
 	out_key(out, "per_page");
 	out_int(out, query->limit);
-	if (first > 0)
-		out_pair(
-		    out, "start_cursor", work_text(work, "%lld", (long long)first));
-	if (last > 0)
-		out_pair(out, "end_cursor", work_text(work, "%lld", (long long)last));
+	out_pair(out, "start_cursor", work_text(work, "%lld", (long long)first));
+	out_pair(out, "end_cursor", work_text(work, "%lld", (long long)last));
 	out_key(out, "links");
 	out_open(out, '{');
 	write_cursor(out, work, page, "previous", "before", has_previous ? first : 0);
