@@ -194,7 +194,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct upstream              upstream = { .is_ready = false };
-	const struct engine_settings settings = { .public_store = 1 };
+	const struct engine_settings settings = { .public_store = 1, .search_max = 100 };
 	struct engine                engine;
 	struct http_exchange exchange = { .request = { .host = SLICE("localhost"),
 					      .path = SLICE("/api/customers/7"),

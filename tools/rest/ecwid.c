@@ -299,6 +299,7 @@ static const struct reason_text reasons[] = {
 	{ REASON_BODY_MALFORMED,  400, "WRONG_PARAMETER", NULL, "The body is not valid JSON: {}" },
 	{ REASON_BODY_WRONG_TYPE, 400, "WRONG_PARAMETER", NULL, "The body must be a JSON object" },
 	{ REASON_BAD_PARAMETER,   400, "WRONG_PARAMETER", NULL, "The parameter {} has a wrong value" },
+	{ REASON_TOO_MANY_RECORDS, 400, "WRONG_PARAMETER", NULL, "The store has too many customers to search in; email with useExactEmailMatch works" },
 	{ REASON_NO_CREDENTIALS,  403, "INVALID_API_TOKEN", NULL, "The access token is missing" },
 	{ REASON_BAD_CREDENTIALS, 403, "INVALID_API_TOKEN", NULL, "The access token is not valid" },
 	{ REASON_BAD_TOKEN,       403, "INVALID_API_TOKEN", NULL, "The access token is not valid" },

@@ -29,8 +29,22 @@ void          ecwid_write_error(
 /* {KEY: VALUE} */
 void ecwid_write_count(struct out *out, const char *key, int64_t value);
 
-/* An object of what ROWS know of PARTS, or of what responseFields wants of that. */
+/* What responseFields names within so many parentheses; 0: it names nothing there. */
+unsigned ecwid_wanted(
+    struct work *work, unsigned depth, struct slice only[ECWID_ONLY_MAX]);
+
+/* An object of what ROWS know of PARTS, or of what is wanted of that. */
 void ecwid_write_fields(struct out *out, struct work *work, const struct parts *parts,
-    const struct mapping *rows);
+    const struct mapping *rows, unsigned depth);
+
+/* The same for a RECORD of the route's kind. */
+void ecwid_write_record(
+    struct out *out, struct work *work, struct slice record, unsigned depth);
+
+/* Refuse the parameter NAME of the query, and be false. */
+bool ecwid_refuse_parameter(struct work *work, const char *name);
+
+/* Fill LISTING with the customers that the query searches for.  False: not yet. */
+bool ecwid_search(struct work *work, struct listing *listing);
 
 #endif

@@ -81,7 +81,7 @@ ecwid_contact_list(struct work *work)
 	reader_init(&list, customer.field[CUSTOMER_CONTACTS]);
 	left = reader_array(&list);
 	while (next_contact(&list, &left, &contact))
-		ecwid_write_fields(&json, work, &contact, ecwid_contact_fields);
+		ecwid_write_fields(&json, work, &contact, ecwid_contact_fields, 1);
 	out_close(&json, ']');
 	out_close(&json, '}');
 	work_respond(work, 200, &json);
@@ -97,7 +97,7 @@ ecwid_contact_get(struct work *work)
 	    !find_contact(work, &customer, &contact))
 		return;
 	json = work_json(work);
-	ecwid_write_fields(&json, work, &contact, ecwid_contact_fields);
+	ecwid_write_fields(&json, work, &contact, ecwid_contact_fields, 0);
 	work_respond(work, 200, &json);
 }
 

@@ -183,6 +183,7 @@ end(struct work *work)
 	if (work->store != NULL)
 		work->store->busy--;
 	json_decref(work->body);
+	arena_fini(&work->page);
 }
 
 static bool
@@ -258,6 +259,7 @@ begin(struct engine *engine, struct http_exchange *exchange,
 		.now_ms = clock_wall_ms(),
 	};
 	memcpy(work->parameters, match->parameters, sizeof(work->parameters));
+	arena_init(&work->page, WORK_PAGE_BYTES_MAX);
 	exchange->context = work;
 	return work;
 }

@@ -27,6 +27,8 @@ struct engine_settings {
 	/* Requests at once for one store and a resource that is bounded; 0: no bound.
 	 */
 	unsigned concurrent_max;
+	/* Records that a search may read. */
+	int64_t search_max;
 	/* Requests of one token within so much time; 0: no bound. */
 	int64_t rate_max;
 	int64_t rate_window_ms;

@@ -35,6 +35,7 @@ struct nested;
 	X(BODY_MALFORMED,     400, "BODY_MALFORMED",     "The body is not valid JSON")       \
 	X(BODY_WRONG_TYPE,    400, "BODY_WRONG_TYPE",    "The body has the wrong type")      \
 	X(BAD_PARAMETER,      400, "BAD_PARAMETER",      "A parameter is not permitted")     \
+	X(TOO_MANY_RECORDS,   400, "TOO_MANY_RECORDS",   "There are too many records to search in") \
 	X(NO_CREDENTIALS,     401, "NO_CREDENTIALS",     "Credentials are missing")          \
 	X(BAD_CREDENTIALS,    401, "BAD_CREDENTIALS",    "The credentials are malformed")    \
 	X(BAD_TOKEN,          401, "INVALID_TOKEN",      "The token is not valid")           \

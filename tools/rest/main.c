@@ -163,6 +163,7 @@ run(struct rest *rest)
 		.public_store = rest->options.public_store,
 		.public_url = rest->options.public_url,
 		.concurrent_max = (unsigned)rest->options.concurrent_max,
+		.search_max = rest->options.search_max,
 		.rate_max = rest->options.rate_max,
 		.rate_window_ms = rest->options.rate_window_ms,
 	};

@@ -43,6 +43,8 @@
 	    "what links in answers begin with; else http:// and the Host of the request")  \
 	X(concurrent_max, "concurrent-max", NUMBER, "N", "3", 0, 1000,                     \
 	    "requests at once for a store, where its format bounds them; 0 for no bound")  \
+	X(search_max, "search-max", NUMBER, "N", "100000", 1, 1000000000,                  \
+	    "records that a search may read; in a larger store it is refused")             \
 	X(no_docs, "no-docs", FLAG, "", "no", 0, 1,                                        \
 	    "serve neither /docs nor /openapi")                                            \
 	X(rate_max, "rate-max", NUMBER, "N", "0", 0, 1000000000,                           \

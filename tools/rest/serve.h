@@ -37,6 +37,13 @@ bool serve_decode(struct work *work, struct decoding *in, bool is_create);
 const struct answer *serve_change(
     struct work *work, struct decoding *in, enum method_number method, struct slice id);
 
+#define LISTING_ORDERS_MAX 3u
+
+struct order {
+	unsigned field;
+	bool     is_descending;
+};
+
 /*
  * What serve_list() shall list, and what it has found.
  *
@@ -53,9 +60,17 @@ struct listing {
 	struct slice        match;    /* likewise; empty: all */
 	bool                counts;   /* TOTAL is wanted with `match`, too */
 
+	/* What neither an index nor `match` gives, and is searched for; see search.h.
+	 */
+	bool (*takes)(const struct listing *listing, const struct parts *record);
+	const void  *terms; /* of takes() */
+	struct order order[LISTING_ORDERS_MAX];
+	unsigned     order_count;
+
 	struct slice *records; /* in the arena */
 	unsigned      count;
-	int64_t       total;  /* all that there are */
+	int64_t       total;  /* on all pages */
+	int64_t       all;    /* of them and of those that takes() did not want */
 	int64_t       next;   /* PLACE of what follows; 0: nothing */
 	bool          is_cut; /* not all was looked at that should have been */
 };

@@ -4,7 +4,7 @@
 
 #include "proto/limits.h"
 #include "proto/pack.h"
-#include "tools/rest/serve.h"
+#include "tools/rest/search.h"
 
 /* How far a list has come. */
 struct progress {
@@ -93,7 +93,7 @@ is_too_far(struct work *work, struct listing *listing)
 
 	if (answer == NULL)
 		return false;
-	listing->total = integer_of(answer, "total");
+	listing->all = listing->total = integer_of(answer, "total");
 	if (listing->offset >= listing->total)
 		return true;
 	work_refuse(work, REASON_BAD_PARAMETER, SLICE("page"));
@@ -129,6 +129,8 @@ serve_list(struct work *work, struct listing *listing)
 {
 	struct progress progress = { listing->place, listing->offset };
 
+	if (listing->takes != NULL || listing->order_count > 0)
+		return search_list(work, listing);
 	if (progress.skip > LIST_OFFSET_MAX && listing->match.len == 0)
 		return is_too_far(work, listing);
 	listing->records = arena_alloc(work_arena(work),
@@ -142,8 +144,10 @@ serve_list(struct work *work, struct listing *listing)
 
 		if (answer == NULL)
 			return false;
-		if (!advance(listing, &progress, answer))
+		if (!advance(listing, &progress, answer)) {
+			listing->all = listing->total;
 			return true;
+		}
 	}
 	listing->is_cut = true;
 	return true;

@@ -47,15 +47,18 @@ on_answer(void *user, enum customerd_status status, struct customerd_slice resul
 {
 	struct call_made *made = user;
 	struct work      *work = made->work;
+	struct arena     *home = made->is_page ? &work->page : work_arena(work);
 
 	made->is_done = true;
 	work->pending--;
 	if (work->is_gone)
 		return;
 	if (status == CUSTOMERD_OK)
-		made->answer.result = arena_copy(work_arena(work), from_client(result));
+		made->answer.result = arena_copy(home, from_client(result));
 	else
 		note_failure(made, status, error);
+	if (home->failed)
+		work_arena(work)->failed = true;
 	if (work->pending == 0)
 		work_run(work);
 }
@@ -118,8 +121,11 @@ send_call(struct call_made *made)
 	}
 }
 
+enum call_kind { AS_CLIENT, AS_OPERATOR, AS_PAGE };
+
 static const struct answer *
-call(struct work *work, enum method_number method, struct slice args, bool is_operators)
+call(struct work *work, enum method_number method, struct slice args,
+    enum call_kind kind)
 {
 	struct call_made *made = find_call(work, method, args);
 
@@ -130,7 +136,8 @@ call(struct work *work, enum method_number method, struct slice args, bool is_op
 		*made = (struct call_made){ .work = work,
 			.method = method,
 			.args = arena_copy(work_arena(work), args),
-			.is_operators = is_operators,
+			.is_operators = kind == AS_OPERATOR,
+			.is_page = kind == AS_PAGE,
 			.is_probe = work->probes };
 		if (work_arena(work)->failed)
 			return NULL;
@@ -143,13 +150,31 @@ call(struct work *work, enum method_number method, struct slice args, bool is_op
 const struct answer *
 work_call(struct work *work, enum method_number method, struct slice args)
 {
-	return call(work, method, args, false);
+	return call(work, method, args, AS_CLIENT);
+}
+
+const struct answer *
+work_call_page(struct work *work, enum method_number method, struct slice args)
+{
+	return call(work, method, args, AS_PAGE);
+}
+
+void
+work_forget_page(struct work *work)
+{
+	unsigned i = 0;
+
+	while (i < work->call_count && !work->calls[i]->is_page)
+		i++;
+	assert(i < work->call_count && work->calls[i]->is_done);
+	work->calls[i] = work->calls[--work->call_count];
+	arena_reset(&work->page);
 }
 
 const struct answer *
 work_call_as_operator(struct work *work, enum method_number method, struct slice args)
 {
-	return call(work, method, args, true);
+	return call(work, method, args, AS_OPERATOR);
 }
 
 void

@@ -30,11 +30,13 @@
 
 #define WORK_CALLS_MAX 512u
 #define WORK_TRIES_MAX 4u
+#define WORK_PAGE_BYTES_MAX ((size_t)2 * FRAME_BYTES_MAX)
 #define WORK_KEY_BYTES_MAX (IDEMPOTENCY_KEY_BYTES_MAX - 8u) /* room for " 512/512" */
 #define WORK_SECRET_BYTES 65u /* 64 hexadecimal digits and a NUL */
 
 struct engine;
 struct engine_store;
+struct search;
 
 /* What the server has said. */
 struct answer {
@@ -50,7 +52,7 @@ struct call_made {
 	enum method_number method;
 	struct slice       args;
 	bool               is_operators, is_probe;
-	bool               is_done;
+	bool               is_done, is_page;
 	uint32_t           id;           /* to cancel */
 	bool               is_mentioned; /* in this run; see work_first_time() */
 	struct answer      answer;
@@ -92,7 +94,9 @@ struct work {
 	struct field_fault faults[FAULTS_MAX];
 	unsigned           fault_count;
 
-	unsigned          tries; /* that another change has spoilt; see work_again() */
+	struct search    *search; /* on its way, or NULL; see search.h */
+	struct arena      page;   /* of the answer to work_call_page() */
+	unsigned          tries;  /* that another change has spoilt; see work_again() */
 	bool              runs_again; /* from the beginning */
 	struct rate_state rate;
 	struct engine_store *store;     /* where this work is counted, or NULL */
@@ -121,6 +125,12 @@ work_arena(struct work *work)
 /* The answer to METHOD with ARGS, one MessagePack map; NULL: not yet. */
 const struct answer *work_call(
     struct work *work, enum method_number method, struct slice args);
+
+/* The same, one at a time, for a long answer whose memory work_forget_page() gives
+ * back. */
+const struct answer *work_call_page(
+    struct work *work, enum method_number method, struct slice args);
+void work_forget_page(struct work *work);
 
 /* The same with the rights of an operator, which the shim has on the unix socket. */
 const struct answer *work_call_as_operator(

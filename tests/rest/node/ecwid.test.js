@@ -83,9 +83,16 @@ test('lists and searches', async () => {
   const page = await customers.getByParams({ offset: 3, limit: 2 });
   assert.strictEqual(page.count, 2);
   assert.strictEqual(page.total, 5);
-  const one = await customers.getByParams({ email: 'list3@example.com' });
-  assert.deepStrictEqual(one.items.map((customer) => customer.id), [ids[3]]);
-  const found = await customers.getByKeyword('list2@example.com');
+  const idsBy = async (params) => {
+    const { items } = await customers.getByParams(params);
+    return items.map((customer) => customer.id);
+  };
+  assert.deepStrictEqual(await idsBy({ email: 'list3@example.com' }), [ids[3]]);
+  assert.deepStrictEqual(await idsBy({ email: 'LIST3', name: 'lister' }), [ids[3]]);
+  assert.deepStrictEqual(await idsBy({ name: 'lister', createdFrom: '2000-01-01' }), ids);
+  assert.deepStrictEqual(await idsBy({ name: 'lister', minOrderCount: 1 }), []);
+  assert.deepStrictEqual(await idsBy({ sortBy: 'NAME_DESC', limit: 2 }), [ids[4], ids[3]]);
+  const found = await customers.getByKeyword('ster 2');
   assert.deepStrictEqual(found.items.map((customer) => customer.id), [ids[2]]);
   assert.strictEqual((await customers.getByParams({ offset: 50 })).count, 0);
 });
