@@ -2,13 +2,11 @@
 
 import os
 import re
-import shutil
 import subprocess
-
-import pytest
 
 from support.customerd import ROOT
 from support.http import CUSTOMERD_REST
+from support.manual import complaints
 
 PAGE = os.path.join(ROOT, "tools", "rest", "customerd-rest.8")
 
@@ -40,8 +38,5 @@ def test_the_page_names_every_default():
         assert re.search(r"default is %s\b" % re.escape(default), text), name
 
 
-@pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed")
 def test_the_page_is_clean_mdoc():
-    lint = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", PAGE],
-                          capture_output=True, text=True)
-    assert lint.stdout == ""
+    assert complaints(PAGE) == []

@@ -3,12 +3,10 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 
-import pytest
-
 from support.customerd import CUSTOMERD, ROOT
+from support.manual import complaints
 
 PAGE = os.path.join(ROOT, "server", "customerd.8")
 
@@ -37,8 +35,5 @@ def test_the_page_names_the_default_of_every_number_that_can_be_counted():
             assert "default is " + option["default"] in " ".join(said[name].split()), name
 
 
-@pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed")
 def test_the_page_is_clean_mdoc():
-    lint = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", PAGE],
-                          capture_output=True, text=True)
-    assert lint.stdout == ""
+    assert complaints(PAGE) == []
