@@ -66,6 +66,20 @@ def test_changes_are_printed_as_they_are_made(server, shop):
     assert follower.end() == DONE and follower.said == ""
 
 
+def test_a_reader_that_has_seen_enough_ends_it_silently(server, shop):
+    must_create(shop.c)
+    process = subprocess.Popen(
+        [CUSTOMERCTL, "--connect", "%s:%d" % server.address, "change", "follow", "--json",
+         "--after", "0"], env={**os.environ, "CUSTOMERD_TOKEN": shop.token()},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert seqs([process.stdout.readline()]) == [1]
+    process.stdout.close()
+    must_create(shop.c)
+    assert process.wait(PATIENCE_S) == -signal.SIGPIPE
+    assert process.stderr.read() == ""
+    process.stderr.close()
+
+
 def test_people_get_a_line_for_each(server, shop):
     must_create(shop.c, "tag", name="vip")
     follower = Follower(server, shop.token(), "--after", "0")

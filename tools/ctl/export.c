@@ -315,7 +315,7 @@ ctl_run_export(struct ctl *ctl, const struct command *command)
 	if (done == CTL_DONE && !begin(&export, ctl->options.resume != NULL))
 		done = CTL_USAGE;
 	if (done == CTL_DONE) {
-		state_catch_stop();
+		state_catch_stop(export.part_path == NULL);
 		progress_init(
 		    &export.progress, export.count, 0, ctl->options.quiet != NULL);
 		done = run(&export);

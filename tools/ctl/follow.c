@@ -264,7 +264,7 @@ run(struct follow *follow)
 	enum customerd_status  status;
 	json_t                *change;
 
-	state_catch_stop();
+	state_catch_stop(follow->webhook == NULL && follow->ctl->options.exec == NULL);
 	while (!follow->is_ended && !state_stop_wanted()) {
 		status = customerd_feed_next(follow->feed, WAIT_MS, &bytes, &error);
 		if (status == CUSTOMERD_OK) {

@@ -215,7 +215,7 @@ ctl_run_import(struct ctl *ctl, const struct command *command)
 	if (done == CTL_DONE && import->source != NULL) {
 		done = CTL_USAGE;
 		if (import_begin(import, ctl->options.resume != NULL)) {
-			state_catch_stop();
+			state_catch_stop(false);
 			progress_init(&import->progress, import->place.offset,
 			    source_bytes(import->source), ctl->options.quiet != NULL);
 			done = run(import);

@@ -19,7 +19,7 @@ on_stop(int number)
 }
 
 void
-state_catch_stop(void)
+state_catch_stop(bool is_filter)
 {
 	/* A second one ends the program as usual. */
 	struct sigaction action = { .sa_handler = on_stop,
@@ -27,7 +27,8 @@ state_catch_stop(void)
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	signal(SIGPIPE, SIG_IGN);
+	if (!is_filter)
+		signal(SIGPIPE, SIG_IGN);
 }
 
 bool

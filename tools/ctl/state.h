@@ -22,8 +22,12 @@ json_t *state_load(const char *path);
  * False: errno says why. */
 bool state_rename(const char *from, const char *path);
 
-/* From now on, Ctrl-C and SIGTERM do not end the program but make this true. */
-void state_catch_stop(void);
+/*
+ * From now on, Ctrl-C and SIGTERM do not end the program but make the other one true.
+ * A pipe that nobody reads any more ends it as usual, silently, when it IS_FILTER,
+ * which does nothing but write to standard output.
+ */
+void state_catch_stop(bool is_filter);
 bool state_stop_wanted(void);
 
 /* PATH with ENDING, to be freed. */
