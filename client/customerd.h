@@ -530,7 +530,8 @@ CUSTOMERD_API enum customerd_status customerd_feed_open_core(
  * The next change, waiting for it for at most TIMEOUT_MS (0: not at all, negative: for
  * ever), then NOT_SENT with the code TIMEOUT.  *CHANGE is valid until the next function
  * of the feed or its handle.  Otherwise the feed is over, now and for every later call,
- * and the status says how.  Not for callbacks.
+ * and the status says how; the details of the error are valid as long as the feed.
+ * Not for callbacks.
  */
 CUSTOMERD_API enum customerd_status customerd_feed_next(struct customerd_feed *feed,
     int64_t timeout_ms, struct customerd_slice *change, struct customerd_error *error);

@@ -9,6 +9,7 @@ void
 feed_release(struct customerd_feed *feed)
 {
 	buf_fini(&feed->kept);
+	buf_fini(&feed->details);
 	free(feed);
 }
 
@@ -38,11 +39,12 @@ end(struct customerd_feed *feed, enum customerd_status status,
 	feed->number = 0;
 	feed->status = status;
 	feed->error = *error;
-	feed->error.details = (struct customerd_slice){ NULL, 0 };
+	buf_put(&feed->details, error->details.data, error->details.len);
+	feed->error.details = slice_out(buf_slice(&feed->details));
 	if (feed->ended == NULL)
 		return;
 	feed_enter(feed);
-	feed->ended(feed->user, status, error);
+	feed->ended(feed->user, status, &feed->error);
 	feed_leave(feed);
 }
 

@@ -45,8 +45,9 @@ struct customerd_feed {
 	bool                   is_over;
 	enum customerd_status  status; /* … and why */
 	struct customerd_error error;
-	unsigned               busy;   /* callbacks that are running */
-	bool                   doomed; /* to be freed when they return */
+	struct buf             details; /* of the error */
+	unsigned               busy;    /* callbacks that are running */
+	bool                   doomed;  /* to be freed when they return */
 };
 
 /* For how much credit to ask now; 0: no call is needed. */

@@ -53,6 +53,7 @@ feed_new(struct customerd_feed **out, struct customerd_core *core,
 	feed->window = options->window == 0 ? WINDOW_DEFAULT : options->window;
 	feed->received = feed->position = feed->last = options->after;
 	buf_init(&feed->kept, SIZE_MAX / 2);
+	buf_init(&feed->details, FRAME_BYTES_MAX);
 	LIST_INSERT_HEAD(&core->feeds, feed, link);
 	core->feed_count++;
 	*out = feed;

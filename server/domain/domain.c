@@ -123,12 +123,12 @@ domain_permit(struct call *call)
 
 	if (call->who.scopes == 0)
 		return STATUS_UNAUTHENTICATED;
-	if (!call_may(call, method->scope))
-		return STATUS_FORBIDDEN;
 	if (call->who.store == 0 && !kind_of(method->record)->of_server) {
 		call->detail = "this needs a token of a store";
 		return STATUS_FORBIDDEN;
 	}
+	if (!call_may(call, method->scope))
+		return STATUS_FORBIDDEN;
 	if (call->who.customer != 0 && (method->flags & METHOD_OWN) == 0) {
 		call->detail = "the token is bound to one customer";
 		return STATUS_FORBIDDEN;

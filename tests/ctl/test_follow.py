@@ -119,7 +119,7 @@ def test_from_its_place_nothing_is_missed_or_doubled(server, shop, tmp_path):
         follower = Follower(server, token, "--json", "--after", "0", "--state", place)
         for i in range(20):
             must_update(shop.c, ada, phone="%d.%d" % (part, i))
-        wait_until(lambda: follower.lines, "a line")
+        follower.wait_for(6)
         follower.end(signal.SIGTERM)
         seen += seqs(follower.lines)
     wanted = json.loads(open(place, encoding="utf-8").read())["after"]
@@ -243,6 +243,12 @@ def test_who_may_not_and_where_nothing_is(server, shop, tmp_path):
     assert done.status == REFUSED and "FORBIDDEN" in done.said
     gone = ctl_tcp(server, "change", "follow", "--after", "1000", token=shop.token())
     assert gone.status == REFUSED and "CHANGES_GONE" in gone.said
+    assert "there is none; the next is 1" in gone.said
+    must_create(shop.c)
+    gone = ctl_tcp(server, "change", "follow", "--after", "1000", token=shop.token())
+    assert "from 1 to 1" in gone.said
+    gone = ctl_tcp(server, "change", "follow", "--after", "1000", "--json", token=shop.token())
+    assert json.loads(gone.said)["oldest"] == 1
     place = tmp_path / "place"
     place.write_text(json.dumps({"store": shop.store + 1, "after": 0}))
     other = ctl_tcp(server, "change", "follow", "--state", str(place), token=shop.token())

@@ -66,6 +66,8 @@ def test_an_operator_manages_stores_and_tokens_and_nothing_else(shop):
         operate = method["scope"] == "operate" or \
             method["name"] == "store.get" or method["name"].startswith("change.")
         assert (code not in DENIED) == operate, "%s answers %s" % (method["name"], code)
+    refusal = refused(shop.operator, "customer.list", {}, "FORBIDDEN")
+    assert refusal.map["message"] == "this needs a token of a store"
 
 
 def test_the_scope_operate_cannot_be_given_to_a_token(shop):

@@ -198,7 +198,7 @@ what_a_feed_did_not_ask_for_breaks_the_connection(void **state)
 }
 
 static void
-an_answer_that_is_no_subscription_feed_ends_the_feed(void **state)
+an_answer_that_is_no_subscription_ends_the_feed(void **state)
 {
 	(void)state;
 	open_feed(0);
@@ -215,8 +215,10 @@ an_answer_that_is_no_subscription_feed_ends_the_feed(void **state)
 /* ---- The end ---- */
 
 static void
-a_refused_subscription_feed_ends_the_feed(void **state)
+a_refused_subscription_ends_the_feed(void **state)
 {
+	int64_t oldest;
+
 	(void)state;
 	open_feed(0);
 	greet(128);
@@ -228,6 +230,8 @@ a_refused_subscription_feed_ends_the_feed(void **state)
 	assert_int_equal(seen.endings, 1);
 	assert_int_equal(seen.status, CUSTOMERD_REFUSED);
 	assert_string_equal(seen.error.code, "CHANGES_GONE");
+	assert_true(customerd_get_integer(seen.error.details, "oldest", &oldest));
+	assert_int_equal(oldest, 50);
 	must_send_nothing();
 	hang_up();
 	greet(128);
@@ -409,11 +413,10 @@ main(void)
 		    what_a_feed_did_not_ask_for_breaks_the_connection,
 		    feed_set_up_subscribed, feed_tear_down),
 		cmocka_unit_test_setup_teardown(
-		    an_answer_that_is_no_subscription_feed_ends_the_feed, feed_set_up,
+		    an_answer_that_is_no_subscription_ends_the_feed, feed_set_up,
 		    feed_tear_down),
 		cmocka_unit_test_setup_teardown(
-		    a_refused_subscription_feed_ends_the_feed, feed_set_up,
-		    feed_tear_down),
+		    a_refused_subscription_ends_the_feed, feed_set_up, feed_tear_down),
 		cmocka_unit_test_setup_teardown(
 		    a_feed_that_the_server_ends_is_over_and_the_connection_is_not,
 		    feed_set_up_subscribed, feed_tear_down),

@@ -49,7 +49,7 @@ exit_of(enum customerd_status status)
 	return CTL_UNKNOWN;
 }
 
-/* Every field that was refused, one a line. */
+/* Every field that was refused, one a line; of one alone the message tells. */
 static void
 say_fields(struct customerd_slice details)
 {
@@ -59,6 +59,8 @@ say_fields(struct customerd_slice details)
 
 	customerd_get(details, "errors", &errors);
 	customerd_walk(&walk, errors);
+	if (walk.left == 1)
+		return;
 	while (customerd_next(&walk, NULL, &one)) {
 		if (!customerd_get_text(one, "path", &path) ||
 		    !customerd_get_text(one, "message", &text))
@@ -77,6 +79,7 @@ ctl_say_error(const struct ctl *ctl, enum customerd_status status,
 	    ctl->options.json == NULL
 		? NULL
 		: json_unpack_value(slice_of(error->details.data, error->details.len));
+	int64_t oldest, last;
 
 	if (details != NULL) {
 		json_dumpf(details, stderr, JSON_COMPACT);
@@ -88,6 +91,12 @@ ctl_say_error(const struct ctl *ctl, enum customerd_status status,
 		if (error->revision != 0)
 			fprintf(stderr, "  the revision is %lld\n",
 			    (long long)error->revision);
+		if (customerd_get_integer(error->details, "oldest", &oldest) &&
+		    customerd_get_integer(error->details, "last", &last))
+			fprintf(stderr,
+			    oldest <= last ? "  there are those from %lld to %lld\n"
+					   : "  there is none; the next is %lld\n",
+			    (long long)oldest, (long long)last);
 	}
 	return exit_of(status);
 }
