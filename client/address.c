@@ -6,8 +6,10 @@
 #include "client/address.h"
 
 static const char SCHEME_TCP[] = "customerd://";
+static const char SCHEME_TLS[] = "customerds://";
 static const char SCHEME_UNIX[] = "unix:";
 static const char PORT_DEFAULT[] = "7410";
+static const char PORT_TLS_DEFAULT[] = "7411";
 
 static bool
 begins_with(const char *text, const char *prefix)
@@ -46,7 +48,9 @@ parse_host(struct address *address, char *text)
 			*port++ = '\0';
 	}
 	address->host = text;
-	address->port = port == NULL ? PORT_DEFAULT : port;
+	address->port = port != NULL      ? port
+			: address->is_tls ? PORT_TLS_DEFAULT
+					  : PORT_DEFAULT;
 	return text[0] != '\0' && strchr(text, '/') == NULL && is_port(address->port);
 }
 
@@ -60,9 +64,11 @@ parse_one(struct address *address, char *text)
 		       strlen(address->path) <
 			   sizeof(((struct sockaddr_un *)0)->sun_path);
 	}
-	if (!begins_with(text, SCHEME_TCP))
-		return false;
-	return parse_host(address, text + strlen(SCHEME_TCP));
+	address->is_tls = begins_with(text, SCHEME_TLS);
+	if (address->is_tls)
+		return parse_host(address, text + strlen(SCHEME_TLS));
+	return begins_with(text, SCHEME_TCP) &&
+	       parse_host(address, text + strlen(SCHEME_TCP));
 }
 
 enum customerd_status
@@ -79,8 +85,9 @@ address_parse(
 		    parse_one(&list->addresses[list->count], one))
 			continue;
 		error_set(error, "BAD_ADDRESS", false,
-		    "%.100s: an address is customerd://HOST:PORT or unix:PATH; several "
-		    "are separated by commas",
+		    "%.100s: an address is customerd://HOST:PORT, "
+		    "customerds://HOST:PORT "
+		    "or unix:PATH; several are separated by commas",
 		    text);
 		address_fini(list);
 		return CUSTOMERD_MISUSE;

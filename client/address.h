@@ -16,6 +16,7 @@
 
 struct address {
 	const char *host; /* NULL: a unix socket */
+	bool        is_tls;
 	const char *port;
 	const char *path;
 };

@@ -103,7 +103,7 @@ customerd_async_process(struct customerd_async *async, short revents)
 int
 customerd_async_fd(const struct customerd_async *async)
 {
-	return async->connection.fd;
+	return async->connection.stream.fd;
 }
 
 short
@@ -117,6 +117,8 @@ customerd_async_timeout_ms(const struct customerd_async *async)
 {
 	int64_t at_ms = customerd_core_deadline_ms(async->core), left_ms;
 
+	if (stream_has_more(&async->connection.stream))
+		return 0;
 	if (async->connection.due_ms >= 0 &&
 	    (at_ms < 0 || async->connection.due_ms < at_ms))
 		at_ms = async->connection.due_ms;
@@ -138,8 +140,8 @@ void
 customerd_async_wait(struct customerd_async *async, int timeout_ms)
 {
 	int           own_ms = customerd_async_timeout_ms(async);
-	struct pollfd socket = { async->connection.fd, customerd_async_events(async),
-		0 };
+	struct pollfd socket = { customerd_async_fd(async),
+		customerd_async_events(async), 0 };
 
 	if (timeout_ms < 0 || (own_ms >= 0 && own_ms < timeout_ms))
 		timeout_ms = own_ms;

@@ -8,6 +8,7 @@
 
 #include "client/connection.h"
 #include "client/core.h"
+#include "proto/tls.h"
 
 #define PAUSE_MS_FIRST 50 /* after the second failure in a row; then it doubles */
 #define RECEIVES_MAX 16u  /* in one turn, so that others get theirs */
@@ -56,14 +57,41 @@ copy_text(char **to, const char *from)
 	return from == NULL || *to != NULL;
 }
 
+/* Read the files of TLS, if an address wants it. */
+static enum customerd_status
+prepare_tls(struct connection *connection, const struct customerd_tls *given,
+    struct customerd_error *error)
+{
+	struct tls_files files = { 0 };
+	char             why[sizeof(error->message)];
+	bool             is_wanted = false;
+
+	for (unsigned i = 0; i < connection->addresses.count; i++)
+		is_wanted = is_wanted || connection->addresses.addresses[i].is_tls;
+	if (!is_wanted)
+		return CUSTOMERD_OK;
+	if (given != NULL) {
+		files = (struct tls_files){ given->certificate_file, given->key_file,
+			given->authorities_file };
+		if (!copy_text(&connection->server_name, given->server_name))
+			return error_no_memory(error);
+	}
+	connection->tls = tls_new_client(&files, why, sizeof(why));
+	if (connection->tls != NULL)
+		return CUSTOMERD_OK;
+	error_set(error, "BAD_TLS", false, "%s", why);
+	return CUSTOMERD_MISUSE;
+}
+
 enum customerd_status
 connection_init(struct connection *connection, struct customerd_core *core,
     const struct customerd_options *options, struct customerd_error *error)
 {
-	const char *address = options->address;
+	const char           *address = options->address;
+	enum customerd_status status;
 
 	connection->core = core;
-	connection->fd = -1;
+	stream_init(&connection->stream, -1);
 	buf_init(&connection->greeting, ANSWER_BYTES_MAX_DEFAULT);
 	connection->connect_timeout_ms =
 	    option_or(options->connect_timeout_ms, CONNECT_TIMEOUT_MS_DEFAULT);
@@ -78,17 +106,28 @@ connection_init(struct connection *connection, struct customerd_core *core,
 	if (!copy_text(&connection->token, options->token) ||
 	    !copy_text(&connection->client_name, options->client_name))
 		return error_no_memory(error);
-	return address_parse(&connection->addresses,
+	status = address_parse(&connection->addresses,
 	    address == NULL ? CUSTOMERD_ADDRESS_DEFAULT : address, error);
+	return status != CUSTOMERD_OK ? status
+				      : prepare_tls(connection, options->tls, error);
+}
+
+static void
+hang_up(struct connection *connection)
+{
+	if (connection->stream.fd >= 0)
+		stream_close(&connection->stream);
+	stream_init(&connection->stream, -1);
 }
 
 void
 connection_fini(struct connection *connection)
 {
-	if (connection->fd >= 0)
-		close(connection->fd);
+	hang_up(connection);
 	address_fini(&connection->addresses);
 	buf_fini(&connection->greeting);
+	tls_free(connection->tls);
+	free(connection->server_name);
 	free(connection->token);
 	free(connection->client_name);
 }
@@ -101,9 +140,7 @@ disconnect(struct connection *connection, enum customerd_status failure)
 {
 	int64_t now_ms = clock_ms();
 
-	if (connection->fd >= 0)
-		close(connection->fd);
-	connection->fd = -1;
+	hang_up(connection);
 	if (connection->state == CONNECTION_READY &&
 	    now_ms - connection->ready_ms >= PAUSE_MS_FIRST)
 		connection->failures = 0;
@@ -159,15 +196,31 @@ greet(struct connection *connection)
 		disconnect(connection, status);
 }
 
+/* The address that is being tried. */
+static const struct address *
+present_address(const struct connection *connection)
+{
+	return &connection->addresses.addresses[connection->address - 1];
+}
+
 static void
-note_failure(struct connection *connection, const char *reason)
+note_failure(
+    struct connection *connection, const char *code, bool retryable, const char *reason)
 {
 	char name[160];
 
-	address_print(&connection->addresses.addresses[connection->address - 1], name,
-	    sizeof(name));
-	error_set(&connection->error, "CONNECT_FAILED", true,
-	    "cannot connect to %s: %s", name, reason);
+	address_print(present_address(connection), name, sizeof(name));
+	error_set(&connection->error, code, retryable, "cannot connect to %s: %s", name,
+	    reason);
+}
+
+/* What errno stands for. */
+static const char *
+reason_of(const struct connection *connection)
+{
+	return errno == EPROTO && connection->stream.tls != NULL
+		   ? stream_why(&connection->stream)
+		   : strerror(errno);
 }
 
 /* Best effort: without these it is slower, not wrong. */
@@ -184,23 +237,43 @@ set_tcp_options(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
 }
 
+/* The socket is connected: greet, or shake hands first.  False: that has failed. */
+static bool
+begin_to_talk(struct connection *connection)
+{
+	const struct address *address = present_address(connection);
+	const char           *name = connection->server_name;
+
+	if (!address->is_tls) {
+		greet(connection);
+		return true;
+	}
+	connection->state = CONNECTION_SECURING;
+	connection->due_ms = patience_until(connection);
+	if (stream_secure(&connection->stream, connection->tls,
+		name != NULL ? name : address->host))
+		return true;
+	errno = ENOMEM;
+	return false;
+}
+
 /* Begin to connect to ENDPOINT; false when that has failed already. */
 static bool
 connect_to(struct connection *connection, const struct endpoint *endpoint)
 {
-	connection->fd = socket(
+	int fd = socket(
 	    endpoint->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (connection->fd < 0)
+
+	if (fd < 0)
 		return false;
+	stream_init(&connection->stream, fd);
 	if (endpoint->address.ss_family != AF_UNIX)
-		set_tcp_options(connection->fd);
+		set_tcp_options(fd);
 	connection->state = CONNECTION_CONNECTING;
 	connection->due_ms = patience_until(connection);
-	if (connect(connection->fd, (const struct sockaddr *)&endpoint->address,
-		endpoint->len) == 0) {
-		greet(connection);
-		return true;
-	}
+	if (connect(fd, (const struct sockaddr *)&endpoint->address, endpoint->len) ==
+	    0)
+		return begin_to_talk(connection);
 	return errno == EINPROGRESS;
 }
 
@@ -209,15 +282,14 @@ static void
 connect_next(struct connection *connection)
 {
 	for (;;) {
-		if (connection->fd >= 0)
-			close(connection->fd);
-		connection->fd = -1;
+		hang_up(connection);
 		if (connection->endpoint < connection->endpoints.count) {
 			if (connect_to(
 				connection, &connection->endpoints
 						 .endpoint[connection->endpoint++]))
 				return;
-			note_failure(connection, strerror(errno));
+			note_failure(
+			    connection, "CONNECT_FAILED", true, strerror(errno));
 		} else if (connection->address < connection->addresses.count) {
 			connection->endpoint = 0;
 			address_resolve(
@@ -237,24 +309,49 @@ begin_to_connect(struct connection *connection)
 	connect_next(connection);
 }
 
+/* Go on to the next endpoint when this one has had its time. */
+static void
+lose_patience(struct connection *connection)
+{
+	if (connection->due_ms < 0 || clock_ms() < connection->due_ms)
+		return;
+	note_failure(connection, "CONNECT_FAILED", true, "no answer in time");
+	connect_next(connection);
+}
+
 static void
 continue_to_connect(struct connection *connection, short revents)
 {
 	int       failed = 0;
 	socklen_t len = sizeof(failed);
 
-	if (revents != 0) {
-		getsockopt(connection->fd, SOL_SOCKET, SO_ERROR, &failed, &len);
-		if (failed == 0) {
-			greet(connection);
-			return;
-		}
-		note_failure(connection, strerror(failed));
-		connect_next(connection);
-	} else if (connection->due_ms >= 0 && clock_ms() >= connection->due_ms) {
-		note_failure(connection, "no answer in time");
-		connect_next(connection);
+	if (revents == 0) {
+		lose_patience(connection);
+		return;
 	}
+	getsockopt(connection->stream.fd, SOL_SOCKET, SO_ERROR, &failed, &len);
+	if (failed == 0 && begin_to_talk(connection))
+		return;
+	note_failure(
+	    connection, "CONNECT_FAILED", true, strerror(failed != 0 ? failed : errno));
+	connect_next(connection);
+}
+
+static void
+continue_to_secure(struct connection *connection)
+{
+	if (stream_handshake(&connection->stream) == 1) {
+		greet(connection);
+		return;
+	}
+	if (errno == EAGAIN) {
+		lose_patience(connection);
+		return;
+	}
+	/* A certificate that is bad now is bad the next time, too. */
+	note_failure(connection, "TLS_FAILED", !stream_distrusts(&connection->stream),
+	    reason_of(connection));
+	connect_next(connection);
 }
 
 /* ---- Sending and receiving ---- */
@@ -297,17 +394,18 @@ static void
 receive(struct connection *connection)
 {
 	for (unsigned i = 0; i < RECEIVES_MAX; i++) {
-		ssize_t len = recv(connection->fd, connection->received,
-		    sizeof(connection->received), 0);
+		ssize_t len = stream_recv(&connection->stream, connection->received,
+		    sizeof(connection->received));
 
 		if (len == 0)
 			lose(connection, "the server has closed it");
 		else if (len < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
 		else if (len < 0)
-			lose(connection, strerror(errno));
+			lose(connection, reason_of(connection));
 		if (len <= 0 || !feed(connection, (size_t)len) ||
-		    (size_t)len < sizeof(connection->received))
+		    ((size_t)len < sizeof(connection->received) &&
+			!stream_has_more(&connection->stream)))
 			return;
 	}
 }
@@ -318,13 +416,12 @@ transmit(struct connection *connection)
 	struct customerd_slice output;
 
 	while ((output = customerd_core_output(connection->core)).len > 0) {
-		ssize_t len =
-		    send(connection->fd, output.data, output.len, MSG_NOSIGNAL);
+		ssize_t len = stream_send(&connection->stream, output.data, output.len);
 
 		if (len < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
 		if (len < 0) {
-			const char *reason = strerror(errno);
+			const char *reason = reason_of(connection);
 
 			/* What the server said before it hung up may still be there. */
 			receive(connection);
@@ -340,7 +437,8 @@ static void
 exchange(struct connection *connection, short revents)
 {
 	/* First receive: a connection that has ended must not take a new call. */
-	if ((revents & ~POLLOUT) != 0)
+	if ((revents & ~POLLOUT) != 0 || stream_has_more(&connection->stream) ||
+	    stream_wants_write(&connection->stream))
 		receive(connection);
 	if (is_connected(connection))
 		transmit(connection);
@@ -358,6 +456,7 @@ connection_process(struct connection *connection, short revents)
 			begin_to_connect(connection);
 		break;
 	case CONNECTION_CONNECTING: continue_to_connect(connection, revents); break;
+	case CONNECTION_SECURING: continue_to_secure(connection); break;
 	case CONNECTION_GREETING:
 	case CONNECTION_READY: exchange(connection, revents); break;
 	}
@@ -370,5 +469,10 @@ connection_events(const struct connection *connection)
 		return 0;
 	if (connection->state == CONNECTION_CONNECTING)
 		return POLLOUT;
-	return core_has_output(connection->core) ? POLLIN | POLLOUT : POLLIN;
+	if (stream_wants_write(&connection->stream))
+		return POLLIN | POLLOUT;
+	return connection->state != CONNECTION_SECURING &&
+		       core_has_output(connection->core)
+		   ? POLLIN | POLLOUT
+		   : POLLIN;
 }

@@ -12,12 +12,14 @@
 #define CLIENT_CONNECTION_H
 
 #include "client/address.h"
+#include "proto/stream.h"
 
 #define RECEIVE_BYTES (64u * 1024)
 
 enum connection_state {
 	CONNECTION_PAUSED,     /* none; the next attempt is at DUE */
 	CONNECTION_CONNECTING, /* … which has until DUE */
+	CONNECTION_SECURING,   /* … and its handshake of TLS, too */
 	CONNECTION_GREETING,   /* it stands; the answer to hello has until DUE */
 	CONNECTION_READY,
 };
@@ -27,8 +29,11 @@ struct connection {
 	char                  *token, *client_name; /* NULL: none */
 	int64_t                connect_timeout_ms, pause_ms_max;
 
+	struct ssl_ctx_st *tls;         /* NULL: no address wants it */
+	char              *server_name; /* NULL: the host of the address */
+
 	enum connection_state state;
-	int                   fd;     /* -1 while PAUSED */
+	struct stream         stream; /* its fd is -1 while PAUSED */
 	int64_t               due_ms; /* see the states; -1: never */
 	struct address_list   addresses;
 	unsigned              address; /* the next one to look up */

@@ -84,8 +84,9 @@ struct customerd_slice {
  * CODE is for programs, MESSAGE for people: one printable line.
  *
  * With REFUSED, the code is the server's: INVALID, NOT_FOUND, REVISION_MISMATCH, …
- * The library's own are BAD_ADDRESS, BAD_CALL, TOO_LARGE, QUEUE_FULL, CONNECT_FAILED,
- * CONNECTION_LOST, TIMEOUT, CANCELLED, CLOSED, PROTOCOL and NO_MEMORY.
+ * The library's own are BAD_ADDRESS, BAD_TLS, BAD_CALL, TOO_LARGE, QUEUE_FULL,
+ * CONNECT_FAILED, TLS_FAILED, CONNECTION_LOST, TIMEOUT, CANCELLED, CLOSED, PROTOCOL and
+ * NO_MEMORY.
  */
 struct customerd_error {
 	char    code[32];
@@ -100,8 +101,9 @@ struct customerd_error {
 /* ------------------------------------------------------------------------
  * Blocking: a connection, and calls that return with their answers
  *
- * An address is "customerd://HOST:PORT" or "unix:PATH".  Several may stand in one
- * string, separated by commas; they are tried in order.  An IPv6 address stands in
+ * An address is "customerd://HOST:PORT", "customerds://HOST:PORT" for TLS, or
+ * "unix:PATH".  Several may stand in one string, separated by commas; they are tried
+ * in order.  An IPv6 address stands in
  * brackets.  A host name is looked up with getaddrinfo(3), which may block; give a
  * number where that matters.
  *
@@ -111,6 +113,20 @@ struct customerd_error {
  */
 
 struct customerd;
+
+/*
+ * For TLS, 1.2 or 1.3.  Zero for everything is fine, as is no such struct.  The server
+ * must show a certificate of an authority that is trusted, for the name or the number
+ * in the address: there is no way around that.  Files are PEM, read when a handle is
+ * made.
+ */
+struct customerd_tls {
+	const char *authorities_file; /* trusted; NULL: those of the system */
+	const char *certificate_file; /* to show to the server; NULL: none */
+	const char *key_file;         /* … and its key, without a passphrase */
+	const char *server_name;      /* to expect; NULL: that in the address */
+	uint64_t    reserved[4];      /* zero */
+};
 
 /* Zero for everything is fine. */
 struct customerd_options {
@@ -122,7 +138,8 @@ struct customerd_options {
 	int         retries_max;        /* repeats of a call; 0: 2 */
 	int64_t     pause_ms_max;       /* between attempts to connect; 0: 5,000 */
 	size_t      answer_bytes_max; /* longer ones break the connection; 0: 16 MiB */
-	uint64_t    reserved[4];      /* zero */
+	const struct customerd_tls *tls; /* for customerds://; NULL: the defaults */
+	uint64_t                    reserved[3]; /* zero */
 };
 
 /* One call.  Nothing in it needs to outlive the function it is given to. */
@@ -409,7 +426,7 @@ CUSTOMERD_API void customerd_async_wait(struct customerd_async *async, int timeo
 /* ------------------------------------------------------------------------
  * The core: bytes in, bytes out
  *
- * For those who bring their own sockets, TLS or simulation.  The core never asks for
+ * For those who bring their own sockets or simulation.  The core never asks for
  * the time; NOW_MS is any clock that does not go back.  Callbacks may do anything
  * with it but feed, expire and disconnect.
  */

@@ -5,10 +5,13 @@
 
 #include "client/internal.h"
 
+#define POOL_TEXTS_MAX 7u
+
 struct customerd_pool {
 	struct customerd_options options;
-	char    *address, *token, *client_name; /* what the options point to */
-	unsigned size;
+	struct customerd_tls     tls;
+	char                    *texts[POOL_TEXTS_MAX]; /* what these point to */
+	unsigned                 size;
 
 	pthread_mutex_t   lock; /* guards what follows */
 	pthread_cond_t    put;  /* a handle came back, or room for a new one */
@@ -17,21 +20,35 @@ struct customerd_pool {
 	struct customerd *idle[]; /* the last one put back is the first to go */
 };
 
+/* Give POOL texts of its own; false: out of memory. */
 static bool
-copy_text(const char **text, char **copy)
+copy_texts(struct customerd_pool *pool)
 {
-	if (*text == NULL)
-		return true;
-	*text = *copy = strdup(*text);
-	return *copy != NULL;
+	const char **texts[POOL_TEXTS_MAX] = {
+		&pool->options.address,
+		&pool->options.token,
+		&pool->options.client_name,
+		&pool->tls.authorities_file,
+		&pool->tls.certificate_file,
+		&pool->tls.key_file,
+		&pool->tls.server_name,
+	};
+
+	for (unsigned i = 0; i < POOL_TEXTS_MAX; i++) {
+		if (*texts[i] == NULL)
+			continue;
+		*texts[i] = pool->texts[i] = strdup(*texts[i]);
+		if (pool->texts[i] == NULL)
+			return false;
+	}
+	return true;
 }
 
 static void
 release(struct customerd_pool *pool)
 {
-	free(pool->address);
-	free(pool->token);
-	free(pool->client_name);
+	for (unsigned i = 0; i < POOL_TEXTS_MAX; i++)
+		free(pool->texts[i]);
 	free(pool);
 }
 
@@ -50,9 +67,10 @@ customerd_pool_new(struct customerd_pool **out, const struct customerd_options *
 		return error_no_memory(error);
 	pool->options = *options;
 	pool->size = size;
-	if (!copy_text(&pool->options.address, &pool->address) ||
-	    !copy_text(&pool->options.token, &pool->token) ||
-	    !copy_text(&pool->options.client_name, &pool->client_name)) {
+	if (options->tls != NULL)
+		pool->tls = *options->tls;
+	pool->options.tls = &pool->tls;
+	if (!copy_texts(pool)) {
 		release(pool);
 		return error_no_memory(error);
 	}

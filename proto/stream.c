@@ -167,6 +167,7 @@ stream_secure(struct stream *stream, struct ssl_ctx_st *context, const char *nam
 	else
 		SSL_set_accept_state(tls);
 	stream->tls = tls;
+	stream->wants_write = name != NULL; /* a client speaks first */
 	return true;
 }
 

@@ -22,8 +22,8 @@
  *       …   // keep change.seq in the same transaction as what you make of it
  *     }
  *
- * An address is customerd://HOST:PORT or unix:/PATH; several, separated by commas, are
- * tried in order.  A connection that breaks is made again, with growing pauses.  Calls that
+ * An address is customerd://HOST:PORT, customerds://HOST:PORT for TLS or unix:/PATH; several,
+ * separated by commas, are tried in order.  A connection that breaks is made again, with growing pauses.  Calls that
  * were never sent, reads, dry runs and calls under an idempotency key are then repeated;
  * any other write is rejected with Unknown.  A timeout costs no connection: an answer that
  * comes late is ignored.  Integers are numbers, exact within 2^53 - 1 as the protocol has it.
@@ -33,10 +33,11 @@
 
 const { randomUUID } = require('node:crypto');
 const net = require('node:net');
+const tls = require('node:tls');
 const { Decoder, Encoder } = require('@msgpack/msgpack');
 
 const ADDRESS_DEFAULT = 'customerd://127.0.0.1:7410';
-const PORT_DEFAULT = 7410;
+const [PORT_DEFAULT, PORT_TLS_DEFAULT] = [7410, 7411];
 const TIMEOUT_MS = 30000;
 const CONNECT_TIMEOUT_MS = 5000;
 const RETRIES = 2; // repeats of one call
@@ -88,17 +89,20 @@ class Timeout extends CustomerdError {}
 /** A write was sent and its answer did not come, or says UNKNOWN: it may have happened. */
 class Unknown extends CustomerdError {}
 
-/** [{host, port} or {path}] of an address string. */
+/** [{host, port, isTls} or {path}] of an address string. */
 function parse(addresses) {
   return addresses.split(',').map((text) => {
     const [, path] = /^unix:(.+)$/.exec(text) ?? [];
     if (path) return { path };
-    const [, six, host, port = PORT_DEFAULT] =
-      /^customerd:\/\/(?:\[([^\]/]+)\]|([^:/[\]]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+    const [, s, six, host, given] =
+      /^customerd(s?):\/\/(?:\[([^\]/]+)\]|([^:/[\]]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+    const isTls = s === 's';
+    const port = Number(given ?? (isTls ? PORT_TLS_DEFAULT : PORT_DEFAULT));
     if ((!six && !host) || port < 1 || port > 65535) {
-      throw new TypeError(`an address is customerd://HOST:PORT or unix:PATH, not ${text}`);
+      throw new TypeError('an address is customerd://HOST:PORT, customerds://HOST:PORT or '
+        + `unix:PATH, not ${text}`);
     }
-    return { host: six ?? host, port: Number(port), noDelay: true,
+    return { host: six ?? host, port, isTls, noDelay: true,
       keepAlive: true, keepAliveInitialDelay: 30000 };
   });
 }
@@ -253,9 +257,9 @@ class Call {
 class Client {
   constructor(address, options) {
     const { token, timeout = TIMEOUT_MS, connectTimeout = CONNECT_TIMEOUT_MS, retries = RETRIES,
-      name = 'customerd.js' } = options;
+      name = 'customerd.js', tls: ofTls = {} } = options;
     this._settings = [address, options];
-    this._addresses = parse(address);
+    [this._addresses, this._tls] = [parse(address), ofTls];
     this._hello = { proto: 1, client: { name }, token };
     [this._timeout, this._connectTimeout, this._retries] = [timeout, connectTimeout, retries];
     /** What the server has answered to hello. */
@@ -439,7 +443,10 @@ class Client {
 
   _dial(where) {
     return new Promise((resolve, reject) => {
-      const socket = net.connect(where);
+      const name = net.isIP(where.host ?? '') ? {} : { servername: where.host };
+      const socket = where.isTls
+        ? tls.connect({ ...where, ...name, minVersion: 'TLSv1.2', ...this._tls })
+        : net.connect(where);
       this._socket = socket;
       const timer = setTimeout(() => socket.destroy(new Error('no connection in time')),
         this._connectTimeout);
@@ -450,7 +457,7 @@ class Client {
         reject(new Error('the connection was closed'));
         if (this._socket === socket) this._lost('the server closed the connection');
       });
-      socket.once('connect', () => {
+      socket.once(where.isTls ? 'secureConnect' : 'connect', () => {
         clearTimeout(timer);
         const cutter = new Cutter();
         socket.on('data', (data) => this._socket === socket && this._receive(cutter, data));
@@ -613,6 +620,7 @@ class Changes {
  * @param {number} [options.connectTimeout] milliseconds for each address; 5000
  * @param {number} [options.retries] repeats of one call; 2
  * @param {string} [options.name] in the server's log
+ * @param {object} [options.tls] of tls.connect(), for customerds://: ca, cert, key, …
  * @returns {Promise<Client>} rejected with Disconnected, or Refused for a bad token
  */
 async function connect(address = ADDRESS_DEFAULT, options = {}) {

@@ -28,8 +28,8 @@ The change feed, on a connection of its own; a place in it survives every crash:
     for change in c.changes(after=seq):
         ...   # keep change["seq"] in the same transaction as what you make of it
 
-An address is customerd://HOST:PORT or unix:/PATH; several, separated by commas, are tried
-in order.  A connection that breaks is made again, with growing pauses.  Calls that were
+An address is customerd://HOST:PORT, customerds://HOST:PORT for TLS or unix:/PATH; several,
+separated by commas, are tried in order.  A connection that breaks is made again, with growing pauses.  Calls that were
 never sent, reads, dry runs and calls under an idempotency key are then repeated; any other
 write raises Unknown.  A timeout costs no connection: an answer that comes late is ignored.
 
@@ -43,6 +43,7 @@ import math
 import random
 import select
 import socket
+import ssl
 import time
 import urllib.parse
 import uuid
@@ -50,7 +51,7 @@ import uuid
 import msgpack
 
 ADDRESS_DEFAULT = "customerd://127.0.0.1:7410"
-PORT_DEFAULT = 7410
+PORTS = {"customerd": 7410, "customerds": 7411}
 TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 5.0
 RETRIES = 2            # repeats of one call
@@ -111,9 +112,11 @@ class UnknownTimeout(Unknown, Timeout):
 
 
 def connect(address=ADDRESS_DEFAULT, token=None, *, timeout=TIMEOUT_S,
-            connect_timeout=CONNECT_TIMEOUT_S, retries=RETRIES, name="customerd.py"):
-    """Connect and say hello; raises Disconnected, Refused (a bad token) or ValueError."""
-    client = Client(address, token, timeout, connect_timeout, retries, name)
+            connect_timeout=CONNECT_TIMEOUT_S, retries=RETRIES, name="customerd.py", tls=None):
+    """Connect and say hello; raises Disconnected, Refused (a bad token) or ValueError.
+
+    TLS is an ssl.SSLContext for customerds://; without it, ssl.create_default_context()."""
+    client = Client(address, token, timeout, connect_timeout, retries, name, tls)
     client.call("ping")
     return client
 
@@ -234,25 +237,32 @@ class Future:
 
 
 def _parse(address):
-    """(host, port) or a path."""
+    """(host, port, whether with TLS) or a path."""
     scheme, _, path = address.partition(":")
     if scheme == "unix" and path:
         return path
     url = urllib.parse.urlsplit(address)
-    if scheme != "customerd" or not url.hostname or url.path or url.port == 0:
-        raise ValueError("an address is customerd://HOST:PORT or unix:PATH, not %r" % address)
-    return url.hostname, url.port or PORT_DEFAULT
+    if scheme not in PORTS or not url.hostname or url.path or url.port == 0:
+        raise ValueError("an address is customerd://HOST:PORT, customerds://HOST:PORT or "
+                         "unix:PATH, not %r" % address)
+    return url.hostname, url.port or PORTS[scheme], scheme == "customerds"
 
 
-def _dial(where, timeout):
+def _dial(where, timeout, tls):
     if isinstance(where, tuple):
-        sock = socket.create_connection(where, timeout)
+        sock = socket.create_connection(where[:2], timeout)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # Who only follows the feed would not notice that the other machine is gone.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, value in KEEPALIVE:
             sock.setsockopt(socket.IPPROTO_TCP, name, value)
-        return sock
+        if not where[2]:
+            return sock
+        try:
+            return tls.wrap_socket(sock, server_hostname=where[0])
+        except OSError:
+            sock.close()
+            raise
     sock = socket.socket(socket.AF_UNIX)
     try:
         sock.settimeout(timeout)
@@ -271,10 +281,13 @@ def _limit(limits, name, default):
 class Client(Caller):
     """A connection, made again when it breaks; see connect()."""
 
-    def __init__(self, address, token, timeout, connect_timeout, retries, name):
+    def __init__(self, address, token, timeout, connect_timeout, retries, name, tls):
         super().__init__(self, {})
-        self._settings = (address, token, timeout, connect_timeout, retries, name)
         self._addresses = [_parse(one) for one in address.split(",")]
+        if tls is None and any(isinstance(one, tuple) and one[2] for one in self._addresses):
+            tls = ssl.create_default_context()
+        self._tls = tls
+        self._settings = (address, token, timeout, connect_timeout, retries, name, tls)
         self._timeout, self._connect_timeout, self._retries = timeout, connect_timeout, retries
         self._hello = {"proto": 1, "client": {"name": name}}
         if token is not None:
@@ -409,11 +422,12 @@ class Client(Caller):
             time.sleep(pause)
             return
         for where in self._addresses:
+            name = "%s:%d" % where[:2] if isinstance(where, tuple) else where
             due = min(until, time.monotonic() + self._connect_timeout)
             try:
-                self._sock = _dial(where, max(due - time.monotonic(), 0.001))
+                self._sock = _dial(where, max(due - time.monotonic(), 0.001), self._tls)
             except OSError as error:
-                why = "cannot connect to %s: %s" % (where, error)
+                why = "cannot connect to %s: %s" % (name, error)
                 continue
             error = self._greet(due)
             if error is None:
@@ -422,7 +436,7 @@ class Client(Caller):
                 while self._queue:
                     self._queue.popleft()._answer(None, error.map)
                 return
-            why = "no hello from %s: %s" % (where, error)
+            why = "no hello from %s: %s" % (name, error)
         self._back_off()
         self._fail_queue(0, "CONNECT_FAILED", why)
         for future in self._queue:
@@ -460,7 +474,7 @@ class Client(Caller):
                     count = self._sock.send(self._out)
                     del self._out[:count]
                     self._out_begins += count
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
         except OSError as error:
             self._lost(str(error))

@@ -79,7 +79,8 @@ class TlsServer(Server):
     def __init__(self, folder, *options, clients=None, required=False):
         self.authority = Authority(folder)
         self.certificate = self.authority.issue("localhost", "DNS:localhost,IP:127.0.0.1")
-        tls = ["--tls-listen", "127.0.0.1:0", "--tls-certificate", self.certificate.certificate,
+        # On every address: 127.0.0.2 is one that the certificate does not name.
+        tls = ["--tls-listen", "0.0.0.0:0", "--tls-certificate", self.certificate.certificate,
                "--tls-key", self.certificate.key]
         if clients:
             tls += ["--tls-client-ca", clients.certificate]
@@ -89,8 +90,7 @@ class TlsServer(Server):
 
     @property
     def tls_address(self):
-        host, _, port = self.ready["tls_listen"].rpartition(":")
-        return host, int(port)
+        return "127.0.0.1", int(self.ready["tls_listen"].rpartition(":")[2])
 
     def dial_bare(self):
         """A socket to the TLS port, on which nothing was said."""

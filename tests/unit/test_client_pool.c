@@ -88,6 +88,27 @@ a_pool_that_cannot_connect_says_so_and_recovers(void **state)
 	customerd_pool_free(pool);
 }
 
+static void
+a_pool_keeps_the_options_that_it_was_made_with(void **state)
+{
+	char                     file[] = "/nonexistent/authorities";
+	struct customerd_tls     tls = { .authorities_file = file };
+	struct customerd_options options = { .address = "customerds://127.0.0.1:1",
+		.tls = &tls };
+	struct customerd_pool   *pool;
+	struct customerd_error   error;
+	struct customerd        *c;
+
+	(void)state;
+	assert_int_equal(customerd_pool_new(&pool, &options, 1, NULL), CUSTOMERD_OK);
+	memset(file, 'x', sizeof(file) - 1);
+	memset(&tls, 0, sizeof(tls));
+	assert_int_equal(customerd_pool_get(pool, 0, &c, &error), CUSTOMERD_MISUSE);
+	assert_string_equal(error.code, "BAD_TLS");
+	assert_non_null(strstr(error.message, "/nonexistent/authorities"));
+	customerd_pool_free(pool);
+}
+
 #define TEST(name) \
 	cmocka_unit_test_setup_teardown(name, script_set_up, script_tear_down)
 
@@ -98,6 +119,7 @@ main(void)
 		TEST(a_pool_hands_out_no_more_than_its_size),
 		TEST(who_waits_for_a_pool_gets_what_is_put_back),
 		TEST(a_pool_that_cannot_connect_says_so_and_recovers),
+		TEST(a_pool_keeps_the_options_that_it_was_made_with),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -157,19 +157,33 @@ parse_timeout(const char *text, int64_t *timeout_ms)
 	return true;
 }
 
-enum ctl_exit
-ctl_connection(const struct ctl *ctl, struct customerd_options *options, char **address)
+/* As given, or as the environment says, or NULL. */
+static const char *
+or_environment(const char *given, const char *name)
 {
+	const char *value = given != NULL ? given : getenv(name);
+
+	return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+enum ctl_exit
+ctl_connection(struct ctl *ctl, struct customerd_options *options, char **address)
+{
+	const struct ctl_options *given = &ctl->options;
+
 	*options = (struct customerd_options){ .client_name = "customerctl" };
 	*address = NULL;
 	if (!parse_timeout(ctl->options.timeout_ms, &options->call_timeout_ms))
 		return CTL_USAGE;
 	options->connect_timeout_ms = options->call_timeout_ms;
-	options->token = ctl->options.token;
-	if (options->token == NULL)
-		options->token = getenv("CUSTOMERD_TOKEN");
-	if (options->token != NULL && options->token[0] == '\0')
-		options->token = NULL;
+	options->token = or_environment(given->token, "CUSTOMERD_TOKEN");
+	ctl->tls = (struct customerd_tls){
+		.authorities_file = or_environment(given->tls_ca, "CUSTOMERD_TLS_CA"),
+		.certificate_file =
+		    or_environment(given->tls_certificate, "CUSTOMERD_TLS_CERTIFICATE"),
+		.key_file = or_environment(given->tls_key, "CUSTOMERD_TLS_KEY"),
+	};
+	options->tls = &ctl->tls;
 	*address = address_of(&ctl->options);
 	options->address = *address;
 	return *address == NULL ? CTL_USAGE : CTL_DONE;

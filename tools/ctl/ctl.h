@@ -31,8 +31,9 @@ enum ctl_exit {
 };
 
 struct ctl {
-	struct ctl_options options;
-	struct customerd  *c; /* NULL until ctl_connect() */
+	struct ctl_options   options;
+	struct customerd_tls tls; /* of ctl_connection() */
+	struct customerd    *c;   /* NULL until ctl_connect() */
 };
 
 /* A message for people: one line on stderr, behind the program's name. */
@@ -47,10 +48,10 @@ const char *ctl_where(const struct ctl_options *options);
 
 /*
  * Where and as whom to connect, as the options say; *ADDRESS is to be freed and must
- * outlive the use of OPTIONS.
+ * outlive the use of OPTIONS, and so must CTL.
  */
 enum ctl_exit ctl_connection(
-    const struct ctl *ctl, struct customerd_options *options, char **address);
+    struct ctl *ctl, struct customerd_options *options, char **address);
 
 /* Connect as the options say, unless that was done. */
 enum ctl_exit ctl_connect(struct ctl *ctl);

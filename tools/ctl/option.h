@@ -13,7 +13,10 @@
 // clang-format off
 #define CTL_OPTIONS(X)                                                                                     \
 	X(UNIX_PATH,  unix_path,  "unix",        "PATH",      EVERY, NULL, "connect to this unix socket")  \
-	X(CONNECT,    connect,    "connect",     "ADDRESS",   EVERY, NULL, "HOST:PORT or unix:PATH; else 127.0.0.1:7410") \
+	X(CONNECT,    connect,    "connect",     "ADDRESS",   EVERY, NULL, "HOST:PORT, customerds://HOST:PORT or unix:PATH") \
+	X(TLS_CA,     tls_ca,     "tls-ca",      "FILE",      EVERY, NULL, "trusted authorities, in PEM; else the system's") \
+	X(TLS_CERTIFICATE, tls_certificate, "tls-certificate", "FILE", EVERY, NULL, "a certificate to show to the server, in PEM") \
+	X(TLS_KEY,    tls_key,    "tls-key",     "FILE",      EVERY, NULL, "the private key of that certificate")      \
 	X(TOKEN,      token,      "token",       "TOKEN",     EVERY, NULL, "who asks; better put into CUSTOMERD_TOKEN") \
 	X(TIMEOUT_MS, timeout_ms, "timeout-ms",  "MS",        EVERY, NULL, "for connecting (5000) and an answer (30000)") \
 	X(JSON,       json,       "json",        NULL,        EVERY, NULL, "print JSON: one value a line") \
