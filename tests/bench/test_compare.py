@@ -1,0 +1,31 @@
+"""tools/bench/compare works with whatever is installed; it judges nothing here."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from support.customerd import ROOT
+
+COMPARE = os.path.join(ROOT, "tools", "bench", "compare")
+HANG_S_MAX = 240
+
+
+@pytest.mark.skipif(os.environ.get("VARIANT", "release") != "release",
+                    reason="what the sanitizers can find, test_bench.py shows them")
+def test_every_server_that_is_installed_is_started_filled_and_asked():
+    done = subprocess.run([COMPARE, "--smoke"], capture_output=True, text=True,
+                          timeout=HANG_S_MAX)
+    assert done.returncode == 0, done.stderr
+    started = re.findall(r"^starting (.+)$", done.stderr, re.MULTILINE)
+    absent = re.findall(r"^Not installed, so not measured: (.+)\.$", done.stdout,
+                        re.MULTILINE)
+    assert {"customerd", "customerd-rest", "echo"} <= set(started)
+    assert len(started) + len(absent) >= 9
+    # Each section is there, with a figure in each of its lines.
+    assert done.stdout.count("### ") == 4
+    lines = re.findall(r"^\| \d+ .*$", done.stdout, re.MULTILINE)
+    assert len(lines) == 10
+    for line in lines:
+        assert re.match(r"\| [^|]+ \| [\d.]+k; \d+, \d+; [\d.]+(; \d+ in a commit)? \|", line)
