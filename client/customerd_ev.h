@@ -63,7 +63,9 @@ customerd_ev_on_io(struct ev_loop *loop, ev_io *io, int events)
 	int                  revents =
 	    (events & EV_READ ? POLLIN : 0) | (events & EV_WRITE ? POLLOUT : 0);
 
-	(void)loop;
+	/* The kernel had no room to watch it, and libev has given it up. */
+	if (events & EV_ERROR)
+		ev_io_start(loop, io);
 	customerd_async_process(ev->async, (short)revents);
 }
 

@@ -36,8 +36,8 @@ CORES = len(os.sched_getaffinity(0))
 
 VARIANTS = ("release", "asan", "tsan")
 LIARS = ("fault", "nosync")   # builds of the server only, for durability/ to find out
-PYTEST_FOLDERS = ("server", "ctl", "protocol", "client", "rest", "bench", "durability")
-LONG_FOLDERS = ("durability", "fuzz")
+PYTEST_FOLDERS = ("server", "ctl", "protocol", "client", "rest", "bench", "hostile", "durability")
+LONG_FOLDERS = ("durability", "hostile", "fuzz")
 
 # What is hostile, what is durable, who is who: regular expressions of files.
 COVERED = ("proto/scan", "server/kv/", "server/net/auth", "server/domain/token",
@@ -326,7 +326,7 @@ def run_long(total, name):
         total.failed.append((name, "there is no test_%s.py in %s of tests" % (
             name, " or ".join(LONG_FOLDERS))))
     elif count(total, "release", "build", build, "release",
-               ["build/release/server", "build/release/tests"], logs):
+               ["build/release/server", "build/release/tools", "build/release/tests"], logs):
         build_liars(total)
         count(total, "release", name, pytest, "release", found[0], logs,
               environment("release", "long"))
@@ -393,7 +393,7 @@ def main():
         folders = PYTEST_FOLDERS
         if variant not in ("release", "coverage"):
             # Killing a slow server shows nothing that killing a fast one does not.
-            folders = [folder for folder in folders if folder != "durability"]
+            folders = [folder for folder in folders if folder not in LONG_FOLDERS]
         else:
             build_liars(total)
         run_variant(total, variant, folders, length)

@@ -36,21 +36,23 @@ watch_all(struct intake *intake, bool wanted)
 			ev_io_stop(intake->ev, &intake->watchers[i]);
 }
 
+/* Rest, for the reason that ERROR names. */
 static void
-complain(struct intake *intake, int error)
+rest(struct intake *intake, const char *error)
 {
 	uint64_t suppressed;
 
 	if (gate_pass(&intake->gate, clock_mono_ms(), &suppressed))
-		log_error(intake->log, "accept_failed",
-		    LOG_TEXT("error", strerrorname_np(error)),
+		log_error(intake->log, "accept_failed", LOG_TEXT("error", error),
 		    LOG_INTEGER("suppressed", suppressed));
-	intake->refused(intake->user);
+	watch_all(intake, false);
+	ev_timer_set(&intake->rest, INTAKE_REST_MS / 1e3, 0.);
+	ev_timer_start(intake->ev, &intake->rest);
 }
 
-/* Out of descriptors (or memory), as ERROR says: turn one peer away, and rest. */
+/* Out of descriptors or memory: turn one peer away. */
 static void
-rest(struct intake *intake, int listen_fd, int error)
+turn_away(struct intake *intake, int listen_fd)
 {
 	int fd;
 
@@ -61,10 +63,7 @@ rest(struct intake *intake, int listen_fd, int error)
 			close(fd);
 	}
 	open_spare(intake);
-	complain(intake, error);
-	watch_all(intake, false);
-	ev_timer_set(&intake->rest, INTAKE_REST_MS / 1e3, 0.);
-	ev_timer_start(intake->ev, &intake->rest);
+	intake->refused(intake->user);
 }
 
 static void
@@ -100,7 +99,11 @@ on_connection(struct ev_loop *ev, struct ev_io *watcher, int events)
 	struct intake *intake = watcher->data;
 
 	(void)ev;
-	(void)events;
+	if ((events & EV_ERROR) != 0) {
+		/* libev has given the watcher up; who waits stays in the backlog. */
+		rest(intake, "epoll_ctl");
+		return;
+	}
 	for (unsigned i = 0; i < INTAKE_BURST_MAX; i++) {
 		struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
 		socklen_t               len = sizeof(peer);
@@ -113,7 +116,8 @@ on_connection(struct ev_loop *ev, struct ev_io *watcher, int events)
 			intake->take(intake->user,
 			    (unsigned)(watcher - intake->watchers), fd, &peer);
 		} else if (is_out_of_resources(errno)) {
-			rest(intake, watcher->fd, errno);
+			rest(intake, strerrorname_np(errno));
+			turn_away(intake, watcher->fd);
 			return;
 		} else if (errno != ECONNABORTED && errno != EINTR) {
 			return;

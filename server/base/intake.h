@@ -5,7 +5,8 @@
  * delay those that are served.  When the process is out of descriptors, the
  * connection that waits is taken with a spare one and closed, and the intake
  * rests for INTAKE_REST_MS: a listening socket that stays readable would
- * otherwise keep the loop spinning.
+ * otherwise keep the loop spinning.  It rests as well when the kernel has no room to
+ * watch a listening socket (epoll_ctl), and tries again then.
  *
  * Threads.  That of the loop.
  */

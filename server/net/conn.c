@@ -214,14 +214,32 @@ discard(struct conn *conn)
 		conn_close(conn);
 }
 
+/*
+ * The kernel has no room to watch CONN (epoll_ctl), and libev has given it up.  To try
+ * again at once would keep the loop spinning.
+ */
+static void
+give_up(struct conn *conn)
+{
+	struct loop *loop = conn->loop;
+	uint64_t     suppressed;
+
+	if (gate_pass(&loop->protocol_gate, clock_mono_ms(), &suppressed))
+		log_error(loop->server->log, "connection_not_watched",
+		    LOG_INTEGER("conn", conn->id),
+		    LOG_INTEGER("suppressed", suppressed));
+	conn_close(conn);
+}
+
 static void
 on_readable(struct ev_loop *ev, struct ev_io *watcher, int events)
 {
 	struct conn *conn = watcher->data;
 
 	(void)ev;
-	(void)events;
-	if (conn->state == CONN_LINGERING)
+	if ((events & EV_ERROR) != 0)
+		give_up(conn);
+	else if (conn->state == CONN_LINGERING)
 		discard(conn);
 	else
 		take_input(conn);
@@ -235,7 +253,10 @@ on_writable(struct ev_loop *ev, struct ev_io *watcher, int events)
 	struct conn *conn = watcher->data;
 
 	(void)ev;
-	(void)events;
+	if ((events & EV_ERROR) != 0) {
+		give_up(conn);
+		return;
+	}
 	if (stream_wants_write(&conn->stream))
 		take_input(conn); /* which goes on with the handshake */
 	conn_touch(conn);

@@ -39,7 +39,7 @@ from support.customerd import (  # noqa: E402
     ROOT, SCOPES, Client, Refused, Server, StartFailed)
 
 POINT = os.path.join(ROOT, "build", "release", "tests", "libpoint.so")
-HOWS = ("EIO", "ENOSPC", "EDQUOT", "ENOMEM", "EMFILE", "EINTR", "EAGAIN", "EACCES",
+HOWS = ("EIO", "ENOSPC", "EDQUOT", "ENOMEM", "EMFILE", "ENFILE", "EINTR", "EAGAIN", "EACCES",
         "ECONNRESET", "short", "done", "memory")
 WAIT_S = 5
 CUSTOMERS = 6
@@ -52,7 +52,7 @@ REFUSALS = ("NO_MEMORY", "STORAGE_FULL", "STORAGE_FAILED", "UNKNOWN", "BUSY", "I
 LAST_WORDS = ("(libev)", "customerd: ")
 
 # Who cannot be let in waits outside; that is no hang.
-LETTING_IN = {"accept4"}
+LETTING_IN = {"accept4", "epoll_ctl"}
 
 
 class Broken(Exception):

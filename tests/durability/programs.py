@@ -1,36 +1,5 @@
 """What the tests here have in common: how much to do, and programs to run for it."""
 
-import os
-import subprocess
-import sys
+from support.programs import LENGTH, LIARS, by_length, liar, runner  # noqa: F401
 
-import pytest
-
-HERE = os.path.dirname(os.path.abspath(__file__))
-LENGTH = os.environ.get("LENGTH", "normal")
-
-# In the environment: servers that lie, which a harness must find out.
-LIARS = {"CUSTOMERD_FAULT": "fault", "CUSTOMERD_NOSYNC": "nosync"}
-
-
-def by_length(quick, normal, long):
-    return {"quick": quick, "normal": normal, "long": long}[LENGTH]
-
-
-def run(program, *arguments, **environment):
-    """The exit status of PROGRAM, one of this folder's; what it said is printed."""
-    done = subprocess.run(
-        [sys.executable, os.path.join(HERE, program), *map(str, arguments)],
-        env=dict(os.environ, **environment), stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    print(done.stdout.decode("utf-8", "replace"))
-    return done.returncode
-
-
-def liar(name):
-    """The program that the variable NAME names."""
-    program = os.environ.get(name, "")
-    if not os.path.exists(program):
-        pytest.skip("%s names no program: scons variant=%s build/%s/server" % (
-            name, LIARS[name], LIARS[name]))
-    return program
+run = runner(__file__)

@@ -8,7 +8,7 @@ from programs import by_length, liar, run
 
 
 @pytest.mark.parametrize("how", [
-    "EIO", "ENOSPC", "EDQUOT", "ENOMEM", "EMFILE", "EINTR", "EAGAIN", "EACCES",
+    "EIO", "ENOSPC", "EDQUOT", "ENOMEM", "EMFILE", "ENFILE", "EINTR", "EAGAIN", "EACCES",
     "ECONNRESET", "short", "done", "memory"])
 def test_a_call_that_fails_breaks_no_promise(how):
     if how == "memory" and os.environ.get("VARIANT") == "coverage":

@@ -24,8 +24,9 @@ ECWID = {"Authorization": "Bearer secret_token", "Content-Type": "application/js
 class Platforms:
     """A server with the sample data, and the shim; a relay between them if wanted."""
 
-    def __init__(self, *options, program=CUSTOMERD_REST, relayed=False):
-        self.server = Server()
+    def __init__(self, *options, program=CUSTOMERD_REST, relayed=False,
+                 server_options=()):
+        self.server = Server(*server_options)
         loaded = ctl_unix(self.server, "load", SAMPLE)
         assert loaded.status == DONE, loaded
         self.relay = Relay(self.server.unix) if relayed else None

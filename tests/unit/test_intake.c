@@ -196,12 +196,37 @@ who_has_stopped_takes_nobody(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* As libev does when epoll_ctl() has failed. */
+static void
+give_up(struct fixture *f, unsigned number)
+{
+	struct ev_io *watcher = &f->intake.watchers[number];
+
+	ev_io_stop(f->ev, watcher);
+	ev_feed_event(f->ev, watcher, EV_ERROR | EV_READ | EV_WRITE);
+	ev_run(f->ev, EVRUN_NOWAIT);
+}
+
+static void
+a_listener_that_cannot_be_watched_is_tried_again(void **state)
+{
+	struct fixture *f = *state;
+
+	give_up(f, 0);
+	must_connect(f, 0, 1);
+	assert_int_equal(f->refused, 0);
+	while (f->taken_count == 0)
+		ev_run(f->ev, EVRUN_ONCE);
+	assert_int_equal(f->by_listener[0], 1);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_callee_learns_on_which_listener),
 		TEST(a_storm_is_taken_in_bursts),
+		TEST(a_listener_that_cannot_be_watched_is_tried_again),
 		TEST(without_descriptors_one_is_closed_and_the_others_wait),
 		TEST(who_has_stopped_takes_nobody),
 	};

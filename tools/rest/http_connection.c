@@ -269,9 +269,9 @@ on_readable(struct ev_loop *ev, struct ev_io *watcher, int events)
 	ssize_t len;
 
 	(void)ev;
-	(void)events;
-	if (room == NULL) {
-		http_connection_close(connection); /* out of memory */
+	if (room == NULL || (events & EV_ERROR) != 0) {
+		/* Out of memory: ours, or the kernel's to watch it with. */
+		http_connection_close(connection);
 		return;
 	}
 	len = recv(connection->fd, room, HTTP_READ_BYTES_MAX, 0);
@@ -298,7 +298,10 @@ on_writable(struct ev_loop *ev, struct ev_io *watcher, int events)
 	struct http_connection *connection = watcher->data;
 
 	(void)ev;
-	(void)events;
+	if ((events & EV_ERROR) != 0) {
+		http_connection_close(connection);
+		return;
+	}
 	send_output(connection);
 	http_connection_run(connection);
 }

@@ -1,0 +1,24 @@
+"""Ordinary clients are served among peers that are slow, hostile or too many."""
+
+import os
+
+import pytest
+
+from support.programs import by_length, runner
+
+run = runner(__file__)
+
+# Of the wrong tokens, some 8,000 and 3,000 a second.
+NUMBERS = {("native", "slow"): 10_000, ("http", "slow"): 10_000, ("native", "guess"): 50,
+           ("http", "guess"): 20, ("native", "verify"): 8}
+
+# Only who may go before others can tell times from chance.
+LONG = ("--rounds", 9, "--seconds", 10, *(("--ratio", 2, "--ahead") if os.geteuid() == 0 else ()))
+SHORT = ("--rounds", 1, "--seconds", 2)
+
+
+@pytest.mark.parametrize("port, peers", NUMBERS)
+def test_ordinary_clients_are_served_among(port, peers):
+    number = min(NUMBERS[port, peers], by_length(200, 500, 10_000))
+    assert run("peers.py", "--port", port, "--peers", peers, "--number", number,
+               *by_length(SHORT, SHORT, LONG)) == 0
