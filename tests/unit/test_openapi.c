@@ -62,7 +62,7 @@ every_field_of_every_format_has_a_meaning(void **state)
 		for (const struct route *route = formats[i]->routes;
 		     route->path != NULL; route++) {
 			const struct resource *resource = route->resource;
-			const struct shape    *shape = &record_shapes[resource->kind];
+			const struct shape    *shape = resource_shape(resource);
 
 			must_mean(resource->fields, shape);
 			if (resource->links != NULL)

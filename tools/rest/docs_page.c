@@ -199,6 +199,28 @@ write_form(struct buf *out, const struct example *example)
 		 "curl</button></p>\n<output aria-live=\"polite\"></output></form>\n");
 }
 
+/* What the token must permit; a route that is for everybody says nothing. */
+static void
+write_scopes(struct buf *out, const json_t *operation)
+{
+	const json_t *enough =
+	    json_array_get(json_object_get(operation, "security"), 0);
+	const json_t *scopes =
+	    json_object_iter_value(json_object_iter((json_t *)enough));
+	const json_t *scope;
+	size_t        i;
+
+	if (json_array_size(scopes) == 0)
+		return;
+	raw(out, "<p>The token needs ");
+	json_array_foreach (scopes, i, scope) {
+		raw(out, i > 0 ? ", <code>" : "<code>");
+		raw(out, json_string_value(scope));
+		raw(out, "</code>");
+	}
+	raw(out, ".</p>\n");
+}
+
 static void
 write_operation(struct buf *out, const struct format *format, const json_t *document,
     const json_t *words, const struct route *route)
@@ -229,6 +251,7 @@ write_operation(struct buf *out, const struct format *format, const json_t *docu
 	raw(out, "</code> <span>");
 	text(out, get_text(operation, "summary"));
 	raw(out, "</span></summary><div>\n");
+	write_scopes(out, operation);
 	write_parameters(out, operation);
 	write_curl(out, &example);
 	write_form(out, &example);

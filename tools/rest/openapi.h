@@ -41,6 +41,22 @@ json_t *openapi_value(
 json_t *openapi_object(
     const struct mapping *rows, const struct shape *shape, enum openapi_use use);
 
+/* ---- for the files that make the document ---- */
+
+#define OPENAPI_PATH_BYTES 256u
+
+/* The document's paths; WORDS has an entry for each route. */
+json_t *openapi_paths(const struct format *format, const json_t *words);
+
+/* The parameters that all of them share. */
+json_t *openapi_shared_parameters(void);
+
+/* {"$ref": the component NAME of that KIND}. */
+json_t *openapi_reference(const char *kind, const char *name);
+
+/* What the document calls the way to authenticate. */
+const char *openapi_scheme_name(const struct credential *credential);
+
 /* jansson's calls that fail for want of memory only. */
 json_t *must_json(json_t *value);
 void    must_set(json_t *object, const char *key, json_t *value); /* takes VALUE */

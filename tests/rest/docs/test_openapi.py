@@ -172,6 +172,29 @@ def test_every_example_is_answered_as_the_document_says(own_platforms, name):
 
 
 @pytest.mark.parametrize("name", FORMATS)
+def test_an_example_needs_the_scopes_that_its_operation_names_and_no_others(own_platforms,
+                                                                            name):
+    document = document_of(own_platforms, name)
+    native = own_platforms.native()
+
+    def answer_to(operation, method, path, scopes):
+        # A token permits something: one that does nothing here.
+        token = native.call("token.create", {"set": {
+            "name": "Some", "store": 1, "scopes": scopes or ["changes.read"]}})["token"]
+        return send_example(own_platforms, document, operation, method, path, token).status
+
+    for method, path, operation in operations(document):
+        if operation["security"] == []:
+            continue
+        (scopes,) = {tuple(*one.values()) for one in operation["security"]}
+        for scope in scopes:
+            others = [other for other in scopes if other != scope]
+            assert answer_to(operation, method, path, others) in (401, 403), (path, scope)
+        status, _ = success(operation)
+        assert answer_to(operation, method, path, list(scopes)) == status, (method, path)
+
+
+@pytest.mark.parametrize("name", FORMATS)
 def test_refusals_have_the_shape_in_the_document(platforms, name):
     document = document_of(platforms, name)
     for method, path, operation in operations(document):
