@@ -152,7 +152,7 @@ def test_an_address_may_be_said_in_any_way_that_is_one(server, monkeypatch):
 def test_what_is_no_address_is_told_what_one_is(address):
     done = ctl("--connect", address, "ping")
     assert done.status == USAGE
-    assert address in done.said and "customerd://HOST:PORT or unix:PATH" in done.said
+    assert address in done.said and "customerds://HOST:PORT or unix:PATH" in done.said
 
 
 def scripted(tmp_path, answer):
