@@ -72,6 +72,7 @@
 	X(PING,            "ping",            CONTROL, NONE, STORE, 0, 0)                    \
 	X(SERVER_STATUS,   "server.status",   CONTROL, OPERATE, STORE, 0, 0)                 \
 	X(SERVER_BACKUP,   "server.backup",   JOB, OPERATE, STORE, A(DIRECTORY), 0)          \
+	X(SERVER_SCRUB,    "server.scrub",    JOB, OPERATE, STORE, 0, 0)                     \
 	X(CUSTOMER_CREATE, "customer.create", WRITE, CUSTOMERS_WRITE, CUSTOMER, ARGS_CREATE, 0) \
 	X(CUSTOMER_GET,    "customer.get",    READ,  CUSTOMERS_READ, CUSTOMER, ARGS_ONE, OWN) \
 	X(CUSTOMER_FIND,   "customer.find",   READ,  CUSTOMERS_READ, CUSTOMER, A(EMAIL) | A(SLUG) | A(REFERENCE), 0) \

@@ -161,6 +161,18 @@ struct kv_progress {
 enum status kv_copy(struct kv *kv, const char *path, struct kv_progress *progress,
     char *why, size_t why_size);
 
+/*
+ * Write the database anew, as kv_copy() does, and put it in the place of the old one:
+ * then no byte of the data directory holds what was replaced or deleted before.  In
+ * the place of the writer, of whom nothing is committed meanwhile; readers go on.  A
+ * crash leaves the old file or the new one, which hold the same.
+ *
+ * The statuses of kv_copy() but INVALID, each with a sentence in WHY; then the old file
+ * is still there, or it cannot be known: nothing is lost.
+ */
+enum status kv_scrub(
+    struct kv *kv, struct kv_progress *progress, char *why, size_t why_size);
+
 /* ---- inside a view ---- */
 
 /* Look KEY up.  False when it is absent, and also once TXN has failed. */

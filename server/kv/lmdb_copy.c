@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -299,4 +300,46 @@ kv_copy(struct kv *kv, const char *path, struct kv_progress *progress, char *why
 		status = copy_to(kv, &place, progress, why, why_size);
 	place_fini(&place);
 	return status;
+}
+
+/* ---- the database itself ---- */
+
+/* Put the built file in the place of the old one. */
+static enum status
+replace(struct kv *kv, char *why, size_t why_size)
+{
+	int rc;
+
+	/* A tool that looks into the old file must not take part in the new one. */
+	if (unlinkat(kv->dir, LMDB_FILE_LOCK, 0) != 0 && errno != ENOENT) {
+		rc = errno;
+		lmdb_remove_built(kv);
+	} else {
+		rc = lmdb_rename_built(kv);
+	}
+	/* Whatever that came to, one of the two has the name: go on with that. */
+	kv->condition = LMDB_LOST;
+	if (lmdb_overcome(kv) != STATUS_OK && rc == 0)
+		rc = EIO;
+	if (rc == 0)
+		return STATUS_OK;
+	return refuse(lmdb_status(rc), why, why_size,
+	    "cannot replace " LMDB_FILE ": %s", strerror(rc));
+}
+
+enum status
+kv_scrub(struct kv *kv, struct kv_progress *progress, char *why, size_t why_size)
+{
+	const struct kv_options options = { .path = kv->path };
+	struct kv              *to = lmdb_new(&options);
+	enum status             status;
+
+	assert(!kv->batch_is_open && !kv->read_only);
+	atomic_store(&progress->rows, 0);
+	if (to == NULL)
+		return refuse(STATUS_NO_MEMORY, why, why_size, "out of memory");
+	to->dir = kv->dir;
+	status = build(kv, to, progress, why, why_size);
+	lmdb_free(to);
+	return status == STATUS_OK ? replace(kv, why, why_size) : status;
 }

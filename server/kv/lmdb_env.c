@@ -163,9 +163,8 @@ fill_new(struct kv *kv, MDB_env *env, void *context)
 	return mdb_txn_commit(mdb);
 }
 
-/* Remove what was built and has not got its name. */
-static int
-remove_built(struct kv *kv)
+int
+lmdb_remove_built(struct kv *kv)
 {
 	return unlinkat(kv->dir, LMDB_FILE_NEW, 0) == 0 || errno == ENOENT ? 0 : errno;
 }
@@ -190,7 +189,7 @@ lmdb_build(struct kv *kv, size_t                                   bytes_max,
 	char    *path;
 	int      rc;
 
-	if ((rc = remove_built(kv)) != 0)
+	if ((rc = lmdb_remove_built(kv)) != 0)
 		return rc;
 	if (asprintf(&path, "%s/" LMDB_FILE_NEW, kv->path) < 0)
 		return ENOMEM;
@@ -204,7 +203,7 @@ lmdb_build(struct kv *kv, size_t                                   bytes_max,
 	if (rc == 0)
 		rc = sync_built(kv);
 	if (rc != 0)
-		remove_built(kv);
+		lmdb_remove_built(kv);
 	return rc;
 }
 
@@ -215,7 +214,7 @@ lmdb_rename_built(struct kv *kv)
 
 	if (renameat(kv->dir, LMDB_FILE_NEW, kv->dir, LMDB_FILE) != 0) {
 		rc = errno;
-		remove_built(kv);
+		lmdb_remove_built(kv);
 	}
 	return rc;
 }
@@ -314,6 +313,12 @@ open_or_create(struct kv *kv, char *why, size_t why_size)
 	if (!exists && kv->read_only) {
 		snprintf(why, why_size, "there is no " LMDB_FILE " in %s", kv->path);
 		return STATUS_STORAGE_FAILED;
+	}
+	/* A scrub that was killed leaves what must not outlive the next one. */
+	if (exists && !kv->read_only && (rc = lmdb_remove_built(kv)) != 0) {
+		snprintf(why, why_size, "cannot remove " LMDB_FILE_NEW " in %s: %s",
+		    kv->path, strerror(rc));
+		return lmdb_status(rc);
 	}
 	if (!exists && (rc = create(kv)) != 0) {
 		snprintf(why, why_size, "cannot create " LMDB_FILE " in %s: %s",

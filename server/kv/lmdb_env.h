@@ -5,7 +5,7 @@
  *   lmdb_scan.c     scans
  *   lmdb_value.c    values with their checksums
  *   lmdb_env.c      creates and opens the environment
- *   lmdb_copy.c     copies of the database
+ *   lmdb_copy.c     copies of the database, beside it and in its place
  *   lmdb_failure.c  finds out what a failed commit came to, and overcomes it
  *   lmdb_file.c     checks the directory and the file before LMDB maps them
  *   lmdb_free.c     counts free pages without LMDB, for that check
@@ -26,7 +26,8 @@
 #include "server/kv/kv.h"
 
 #define LMDB_FILE "data.mdb"
-#define LMDB_FILE_NEW "data.mdb.new" /* while it is being created */
+#define LMDB_FILE_NEW "data.mdb.new" /* while it is being built */
+#define LMDB_FILE_LOCK "lock.mdb"    /* LMDB's own */
 #define LMDB_PAGE_BYTES 4096u
 
 struct kv_snapshot {
@@ -129,6 +130,9 @@ int lmdb_build(struct kv *kv, size_t                               bytes_max,
 
 /* Give the built file its name. */
 int lmdb_rename_built(struct kv *kv);
+
+/* Remove what was built, if anything was. */
+int lmdb_remove_built(struct kv *kv);
 
 /* Open the tables of KV in MDB; FLAGS are LMDB's. */
 int lmdb_open_tables(struct kv *kv, MDB_txn *mdb, unsigned flags);

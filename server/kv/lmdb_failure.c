@@ -1,4 +1,6 @@
+#include <errno.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "server/kv/lmdb_env.h"
 
@@ -37,6 +39,10 @@ reopen(struct kv *kv)
 		status = STATUS_STORAGE_FAILED;
 	if (status == STATUS_OK)
 		status = lmdb_open_existing(kv, why, sizeof(why));
+	/* A scrub has given the file its name: that must last before more is promised.
+	 */
+	if (status == STATUS_OK && fsync(kv->dir) != 0)
+		status = lmdb_status(errno);
 	if (status == STATUS_OK) {
 		kv->condition = LMDB_SUSPECT;
 		lmdb_publish(kv);

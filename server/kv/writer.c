@@ -15,8 +15,11 @@ struct writer {
 	struct mailbox   inbox;
 	_Atomic uint64_t waiting; /* pushed, and not in a batch yet */
 
-	pthread_mutex_t      mutex; /* guards counts */
+	pthread_mutex_t      mutex; /* guards what follows */
 	struct writer_counts counts;
+	bool                 is_busy; /* with a batch */
+	bool                 is_held; /* between two batches */
+	pthread_cond_t       changed; /* either of them */
 
 	/* The thread's alone. */
 	struct mail     *first; /* taken from the inbox, and not in a batch yet */
@@ -189,6 +192,45 @@ gather(struct writer *writer)
 	return count;
 }
 
+static void
+set_busy(struct writer *writer, bool is_busy)
+{
+	pthread_mutex_lock(&writer->mutex);
+	while (is_busy && writer->is_held)
+		pthread_cond_wait(&writer->changed, &writer->mutex);
+	writer->is_busy = is_busy;
+	pthread_cond_signal(&writer->changed);
+	pthread_mutex_unlock(&writer->mutex);
+}
+
+static void
+take_turn(struct writer *writer)
+{
+	set_busy(writer, true);
+	settle(writer, writer->ops, gather(writer));
+	set_busy(writer, false);
+}
+
+void
+writer_hold(struct writer *writer)
+{
+	pthread_mutex_lock(&writer->mutex);
+	assert(!writer->is_held);
+	writer->is_held = true;
+	while (writer->is_busy)
+		pthread_cond_wait(&writer->changed, &writer->mutex);
+	pthread_mutex_unlock(&writer->mutex);
+}
+
+void
+writer_release(struct writer *writer)
+{
+	pthread_mutex_lock(&writer->mutex);
+	writer->is_held = false;
+	pthread_cond_signal(&writer->changed);
+	pthread_mutex_unlock(&writer->mutex);
+}
+
 static void *
 run(void *context)
 {
@@ -198,7 +240,7 @@ run(void *context)
 		if (writer->first == NULL)
 			writer->first = mailbox_wait_all(&writer->inbox);
 		else
-			settle(writer, writer->ops, gather(writer));
+			take_turn(writer);
 	}
 	do {
 		size_t count = gather(writer);
@@ -243,7 +285,9 @@ writer_start(
 	writer->context = context;
 	mailbox_init(&writer->inbox, NULL, NULL);
 	pthread_mutex_init(&writer->mutex, NULL);
+	pthread_cond_init(&writer->changed, NULL);
 	if (start_thread(writer) != 0) {
+		pthread_cond_destroy(&writer->changed);
 		pthread_mutex_destroy(&writer->mutex);
 		mailbox_fini(&writer->inbox);
 		free(writer);
@@ -271,6 +315,7 @@ writer_stop(struct writer *writer)
 		return;
 	mailbox_close(&writer->inbox);
 	pthread_join(writer->thread, NULL);
+	pthread_cond_destroy(&writer->changed);
 	pthread_mutex_destroy(&writer->mutex);
 	mailbox_fini(&writer->inbox);
 	free(writer);

@@ -68,6 +68,14 @@ enum status writer_start(struct writer **out, struct kv *kv,
 bool writer_push(struct writer *writer, struct write_op *op);
 
 /*
+ * Keep the writer between two batches until writer_release(); operations wait.  For
+ * somebody who does with the database, meanwhile, what is else the writer's to do.  One
+ * thread at a time.
+ */
+void writer_hold(struct writer *writer);
+void writer_release(struct writer *writer);
+
+/*
  * Finish the batch that has begun, answer the operations that have not, join the
  * thread and free WRITER, which may be NULL.  Nothing may be pushed any more.
  */

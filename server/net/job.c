@@ -13,6 +13,7 @@
 
 struct job_runner {
 	struct kv         *kv;
+	struct writer     *writer;
 	struct log        *log;
 	struct kv_progress progress;
 
@@ -31,6 +32,8 @@ job_check(struct call *call)
 {
 	struct slice directory = args_text(&call->args, ARG_DIRECTORY);
 
+	if ((call->method->args & ARG_BIT(ARG_DIRECTORY)) == 0)
+		return STATUS_OK;
 	if (!args_have(&call->args, ARG_DIRECTORY))
 		violations_add(&call->violations, SLICE("directory"), RULE_REQUIRED);
 	else if (directory.data[0] != '/')
@@ -39,20 +42,44 @@ job_check(struct call *call)
 }
 
 static enum status
-back_up(struct job_runner *jobs, struct call *call)
+back_up(struct job_runner *jobs, struct call *call, char *why)
 {
 	const char *path =
 	    arena_text(call->arena, args_text(&call->args, ARG_DIRECTORY));
+	enum status status;
+
+	if (path == NULL)
+		return STATUS_NO_MEMORY;
+	status = kv_copy(jobs->kv, path, &jobs->progress, why, WHY_BYTES_MAX);
+	if (status == STATUS_INVALID)
+		violations_add(&call->violations, SLICE("directory"), RULE_TAKEN);
+	return status;
+}
+
+static enum status
+scrub(struct job_runner *jobs, char *why)
+{
+	enum status status;
+
+	writer_hold(jobs->writer);
+	status = kv_scrub(jobs->kv, &jobs->progress, why, WHY_BYTES_MAX);
+	writer_release(jobs->writer);
+	return status;
+}
+
+static enum status
+run(struct job_runner *jobs, struct call *call)
+{
 	char       *why = arena_alloc(call->arena, WHY_BYTES_MAX);
 	enum status status;
 
-	if (path == NULL || why == NULL)
+	if (why == NULL)
 		return STATUS_NO_MEMORY;
-	status = kv_copy(jobs->kv, path, &jobs->progress, why, WHY_BYTES_MAX);
-	if (status != STATUS_OK)
+	why[0] = '\0';
+	status = call->method->number == METHOD_SERVER_BACKUP ? back_up(jobs, call, why)
+							      : scrub(jobs, why);
+	if (status != STATUS_OK && why[0] != '\0')
 		call->detail = why;
-	if (status == STATUS_INVALID)
-		violations_add(&call->violations, SLICE("directory"), RULE_TAKEN);
 	return status;
 }
 
@@ -95,7 +122,7 @@ work(void *context)
 	uint64_t           rows, took_ms;
 
 	log_info(jobs->log, "job_started", LOG_SLICE("method", method));
-	task->status = back_up(jobs, call);
+	task->status = run(jobs, call);
 	rows = atomic_load(&jobs->progress.rows);
 	took_ms = (uint64_t)(clock_mono_ms() - begun);
 	if (task->status == STATUS_OK)
@@ -127,13 +154,14 @@ start_thread(struct job_runner *jobs)
 /* ---- the runner ---- */
 
 struct job_runner *
-job_runner_new(struct kv *kv, struct log *log)
+job_runner_new(struct kv *kv, struct writer *writer, struct log *log)
 {
 	struct job_runner *jobs = calloc(1, sizeof(*jobs));
 
 	if (jobs == NULL)
 		return NULL;
 	jobs->kv = kv;
+	jobs->writer = writer;
 	jobs->log = log;
 	pthread_mutex_init(&jobs->mutex, NULL);
 	return jobs;

@@ -1,5 +1,5 @@
 /*
- * job -- long work that an operator asks for: a backup.
+ * job -- long work that an operator asks for: a backup, a scrub.
  *
  * One at a time, on a thread that is made for it and joined; a loop and the writer
  * would keep others waiting.  Whoever asked hears the outcome; so do the log and
@@ -17,7 +17,7 @@
 
 #include "server/base/log.h"
 #include "server/domain/call.h"
-#include "server/kv/kv.h"
+#include "server/kv/writer.h"
 
 #define JOB_SNAPSHOTS 1u /* that KV must have for it */
 
@@ -41,8 +41,9 @@ struct job_state {
 	uint64_t     done; /* how many went well */
 };
 
-/* KV and LOG must outlive it.  NULL: out of memory. */
-struct job_runner *job_runner_new(struct kv *kv, struct log *log);
+/* What it is given must outlive it.  NULL: out of memory. */
+struct job_runner *job_runner_new(
+    struct kv *kv, struct writer *writer, struct log *log);
 
 /* Judge the arguments of CALL, which control_check() has passed. */
 enum status job_check(struct call *call);

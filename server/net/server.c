@@ -230,7 +230,7 @@ start_workers(struct server *server, char *why, size_t why_size)
 	    password_pool_start(options->password_workers, options->password_queue_max);
 	if (server->passwords && writer_start(&server->writer, server->kv, on_committed,
 				     server) == STATUS_OK)
-		server->jobs = job_runner_new(server->kv, server->log);
+		server->jobs = job_runner_new(server->kv, server->writer, server->log);
 	if (server->jobs != NULL)
 		return true;
 	return refuse(why, why_size, "cannot start the worker threads: out of memory");

@@ -4,13 +4,13 @@
     backup_loop.py [--rounds N] [--seed N] [--expect-loss]
 
 Each round: several connections send updates, a few at a time (kill_loop.py); meanwhile an
-operator asks for a backup.  The server is killed while that is written, or after it.  A
+operator asks for a backup, or for a scrub.  The server is killed in its middle, or after it.  A
 directory that has the name of the copy must be whole, whether the answer came or not:
 `customerd verify` walks it, a server starts on it, every customer is read, and the history
 must fit (history.py).  For a copy that means: each update that was answered before the
 backup was asked for is there; of those later each may be there, but none without those
 that its connection had sent before; and nothing else.  Then the killed server starts again
-and is held to the same, as in kill_loop.py.
+and is held to the same, as in kill_loop.py: a scrub must have lost nothing and left no second file.
 
 With --expect-loss the copies are taken from the file with cp while the server runs, which
 its manual forbids: some of them must not pass.
@@ -34,11 +34,12 @@ from support.customerd import Server, run  # noqa: E402
 BALLAST = 3000        # customers of another shop, so that a copy takes a while
 WARM_UP_S = 0.02
 KILL_AFTER_S = (0.0, 0.4)
-KILLED_PART = 0.5     # of the backups, in their middle
+KILLED_PART = 0.5     # of them, in their middle
+SCRUB_PART = 0.3      # of the rounds
 
 
 class Backup(threading.Thread):
-    """An operator who asks for one copy."""
+    """An operator who asks for one copy, or, without a path, for a scrub."""
 
     def __init__(self, loop, path):
         super().__init__(daemon=True)
@@ -53,6 +54,8 @@ class Backup(threading.Thread):
             if self.loop.is_liar:
                 os.mkdir(self.path, 0o700)
                 shutil.copy(os.path.join(self.loop.server.data, "data.mdb"), self.path)
+            elif self.path is None:
+                operator.call("server.scrub")
             else:
                 operator.call("server.backup", {"directory": self.path})
             self.is_done = True
@@ -67,7 +70,7 @@ class BackupLoop(KillLoop):
         super().__init__(server, seed, Load(readers=0))
         self.is_liar = is_liar
         self.path = os.path.join(server.root, "copy")
-        self.asked = self.whole = self.cut = 0
+        self.asked = self.whole = self.cut = self.scrubs = 0
         operator = server.operator()
         store = operator.call("store.create", {
             "set": {"name": "Ballast", "mode": "test"}})["id"]
@@ -84,7 +87,8 @@ class BackupLoop(KillLoop):
 
     def cycle(self):
         writers = [Writer(self, number) for number in range(self.load.writers)]
-        backup = Backup(self, self.path)
+        is_scrub = not self.is_liar and self.rng.random() < SCRUB_PART
+        backup = Backup(self, None if is_scrub else self.path)
         for thread in writers:
             thread.start()
         time.sleep(WARM_UP_S)
@@ -96,10 +100,15 @@ class BackupLoop(KillLoop):
         self.server.kill()
         for thread in writers + [backup]:
             thread.join()
-        self.asked += 1
         updates = [update for writer in writers for update in writer.updates]
-        self.judge(backup, updates)
+        if is_scrub:
+            self.scrubs += backup.is_done
+        else:
+            self.asked += 1
+            self.judge(backup, updates)
         self.server.start()
+        self.complain(["left: " + name for name in os.listdir(self.server.data)
+                       if name not in ("data.mdb", "lock.mdb")])
         self.acknowledged += sum(u.answered is not None for u in updates)
         self.unanswered += sum(u.answered is None for u in updates)
         before, self.state = self.state, self.read_all(
@@ -128,8 +137,8 @@ class BackupLoop(KillLoop):
             return {r["id"]: State(r["revision"], r["company"]) for r in records}
 
     def summary(self):
-        return "%d backups, %d of them killed in the middle, %d restored; %s" % (
-            self.asked, self.cut, self.whole, super().summary())
+        return "%d backups, %d of them killed in the middle, %d restored; %d scrubs done; %s" % (
+            self.asked, self.cut, self.whole, self.scrubs, super().summary())
 
 
 def as_known(update, moment):

@@ -8,8 +8,8 @@ HOW is the name of an errno, or short (half of the bytes), done (done, but repor
 failed), memory (no allocation succeeds); support/point.c says which calls can fail how.
 For each, the first call that can fail so does, then the second, and so on until a run is
 over before its turn comes: once, and again so that all later ones fail, too.  A run starts
-a server, reads, updates, sends a batch, an atomic one, a creation, asks for a backup, and
-stops; and another begins with an empty directory.  --every N tries one call of N, from a random one on.
+a server, reads, updates, sends a batch, an atomic one, a creation, asks for a backup and a
+scrub, and stops; and another begins with an empty directory.  --every N tries one call of N, from a random one on.
 
 Then the server starts without a fault.  Everything acknowledged must be there, nothing
 refused, and what is there must be sound (history.py, customerd verify).  A backup that was
@@ -47,6 +47,9 @@ DIALS = 4      # times that a client tries to get through
 
 # What a server may answer when something under it fails.
 REFUSALS = ("NO_MEMORY", "STORAGE_FULL", "STORAGE_FAILED", "UNKNOWN", "BUSY", "INTERNAL")
+
+# An operator is known by what the system says of the socket.
+OPERATOR_REFUSALS = REFUSALS + ("UNAUTHENTICATED",)
 
 # How the libraries below may end the process: with a word, and nothing half done.
 LAST_WORDS = ("(libev)", "customerd: ")
@@ -156,7 +159,7 @@ class Run:
 
     def traffic(self):
         for step in (self.read_all, self.update_one, self.update_batch, self.update_atomic,
-                     self.create, self.back_up, self.read_all):
+                     self.create, self.back_up, self.scrub, self.read_all):
             for _ in range(DIALS):
                 if self.is_over() or self.try_step(step):
                     break
@@ -168,7 +171,7 @@ class Run:
         """False when the connection broke."""
         c = None
         try:
-            if step == self.back_up:
+            if step in (self.back_up, self.scrub):
                 c = self.client(self.dial_operator())
             else:
                 c = self.client(socket.create_connection(
@@ -270,8 +273,14 @@ class Run:
             self.copies[path] = True
         except Refused as refusal:
             self.copies[path] = False
-            # An operator is known by what the system says of the socket.
-            if refusal.code not in REFUSALS + ("UNAUTHENTICATED",):
+            if refusal.code not in OPERATOR_REFUSALS:
+                raise
+
+    def scrub(self, c):
+        try:
+            c.call("server.scrub")
+        except Refused as refusal:
+            if refusal.code not in OPERATOR_REFUSALS:
                 raise
 
     # ---- what is there afterwards ----

@@ -12,7 +12,7 @@ from support.customerd import (SCOPES, Refused, Shop, describe, fresh, get, must
 ARGUMENTS = {"get": {"id": 1}, "delete": {"id": 2**53 - 1}, "find": {}, "list": {},
              "create": {"set": {}}, "update": {"id": 2**53 - 1, "set": {}},
              "update_many": {"updates": []}, "verify_password": {"id": 1, "password": "x"},
-             "anonymize": {"id": 2**53 - 1, "anonymize": "cancel"}, "status": {}, "backup": {"directory": "/etc"},
+             "anonymize": {"id": 2**53 - 1, "anonymize": "cancel"}, "status": {}, "backup": {"directory": "/etc"}, "scrub": {},
              "read": {}, "history": {"id": 2**53 - 1}, "subscribe": {"credit": 1},
              "credit": {"subscription": 404, "credit": 1}, "unsubscribe": {"subscription": 404}}
 DENIED = ("UNAUTHENTICATED", "FORBIDDEN")

@@ -265,16 +265,122 @@ a_copy_makes_way_for_a_writer_who_must_reopen(void **state)
 }
 
 static void
-a_damaged_value_is_not_copied(void **state)
+put_damaged(struct kv_fixture *f, const char *name)
 {
-	struct kv_fixture *f = *state;
-	MDB_txn           *mdb;
-	MDB_val            key = { 3, "ada" }, value = { 16, "not the checksum" };
+	MDB_txn *mdb;
+	MDB_val  key = { strlen(name), (void *)(uintptr_t)name },
+		value = { 16, "not the checksum" };
 
 	assert_int_equal(mdb_txn_begin(f->kv->env, NULL, 0, &mdb), 0);
 	assert_int_equal(mdb_put(mdb, f->kv->tables[KV_CUSTOMER], &key, &value, 0), 0);
 	assert_int_equal(mdb_txn_commit(mdb), 0);
+}
+
+static void
+a_damaged_value_is_not_copied(void **state)
+{
+	struct kv_fixture *f = *state;
+
+	put_damaged(f, "ada");
 	must_not_copy(f, "copy", STATUS_DAMAGED, "checksum");
+}
+
+/* ---- in the place of the database ---- */
+
+static void
+must_scrub(struct kv_fixture *f)
+{
+	struct kv_progress progress = { .stop = &stop };
+	char               why[512] = "";
+
+	if (kv_scrub(f->kv, &progress, why, sizeof(why)) != STATUS_OK)
+		fail_msg("kv_scrub: %s", why);
+}
+
+static void
+must_not_scrub(struct kv_fixture *f, enum status status)
+{
+	struct kv_progress progress = { .stop = &stop };
+	char               why[512] = "";
+
+	assert_int_equal(kv_scrub(f->kv, &progress, why, sizeof(why)), status);
+	assert_string_not_equal(why, "");
+	assert_int_not_equal(access(path_in(f, "data.mdb.new"), F_OK), 0);
+}
+
+static void
+a_scrub_leaves_no_byte_of_what_was_replaced_or_deleted(void **state)
+{
+	struct kv_fixture *f = *state;
+	char               key[16];
+
+	for (int i = 0; i < 200; i++) {
+		snprintf(key, sizeof(key), "%03d", i);
+		must_put(f, KV_CUSTOMER, key, "the canary sings");
+		must_put(f, KV_CUSTOMER, key, "it is quiet here");
+	}
+	must_put(f, KV_TAG, "the canary sings", "");
+	must_del(f, KV_TAG, "the canary sings");
+	assert_true(file_has(f, "the canary sings"));
+	must_scrub(f);
+	assert_false(file_has(f, "the canary sings"));
+	assert_string_equal(look_up(f, KV_CUSTOMER, "007"), "it is quiet here");
+}
+
+static void
+the_database_goes_on_after_a_scrub(void **state)
+{
+	struct kv_fixture  *f = *state;
+	struct kv_snapshot *snapshot = kv_snapshot_new(f->kv);
+	struct kv_txn       txn;
+	struct slice        value;
+	uint64_t            batches;
+
+	must_put(f, KV_CUSTOMER, "ada", "lovelace");
+	kv_read(snapshot, &txn);
+	kv_snapshot_release(snapshot);
+	batches = f->kv->batches;
+	must_scrub(f);
+	kv_read(snapshot, &txn);
+	assert_true(kv_get(&txn, KV_CUSTOMER, SLICE("ada"), &value));
+	kv_snapshot_free(snapshot);
+	assert_int_equal(f->kv->batches, batches);
+	must_put(f, KV_CUSTOMER, "eve", "new");
+	must_scrub(f);
+	must_put(f, KV_CUSTOMER, "joan", "newer");
+	must_close(f);
+	must_open(f);
+	assert_string_equal(look_up(f, KV_CUSTOMER, "ada"), "lovelace");
+	assert_string_equal(look_up(f, KV_CUSTOMER, "eve"), "new");
+	assert_string_equal(look_up(f, KV_CUSTOMER, "joan"), "newer");
+}
+
+static void
+a_scrub_that_is_refused_changes_nothing(void **state)
+{
+	struct kv_fixture *f = *state;
+
+	must_put(f, KV_CUSTOMER, "ada", "lovelace");
+	atomic_store(&stop, true);
+	must_not_scrub(f, STATUS_CANCELLED);
+	atomic_store(&stop, false);
+	put_damaged(f, "eve");
+	must_not_scrub(f, STATUS_DAMAGED);
+	must_put(f, KV_CUSTOMER, "joan", "new");
+	assert_string_equal(look_up(f, KV_CUSTOMER, "ada"), "lovelace");
+}
+
+static void
+what_a_killed_scrub_has_left_is_removed_at_the_next_start(void **state)
+{
+	struct kv_fixture *f = *state;
+
+	must_put(f, KV_CUSTOMER, "ada", "lovelace");
+	must_close(f);
+	close(open(path_in(f, "data.mdb.new"), O_CREAT | O_WRONLY, 0600));
+	must_open(f);
+	assert_int_not_equal(access(path_in(f, "data.mdb.new"), F_OK), 0);
+	assert_string_equal(look_up(f, KV_CUSTOMER, "ada"), "lovelace");
 }
 
 int
@@ -294,6 +400,10 @@ main(void)
 		T(a_copy_that_is_stopped_leaves_nothing),
 		T(a_copy_makes_way_for_a_writer_who_must_reopen),
 		T(a_damaged_value_is_not_copied),
+		T(a_scrub_leaves_no_byte_of_what_was_replaced_or_deleted),
+		T(the_database_goes_on_after_a_scrub),
+		T(a_scrub_that_is_refused_changes_nothing),
+		T(what_a_killed_scrub_has_left_is_removed_at_the_next_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

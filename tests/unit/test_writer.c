@@ -491,6 +491,42 @@ nobody_reads_anything_older_than_an_answer(void **state)
 	writer_stop(writer);
 }
 
+static void *
+hold_and_put(void *context)
+{
+	void **shared = context;
+
+	writer_hold(shared[1]);
+	/* A second batch at the same time is an assertion of kv's. */
+	for (int i = 0; i < 100; i++)
+		must_put(shared[0], KV_TAG, "held", "put");
+	writer_release(shared[1]);
+	return NULL;
+}
+
+static void
+who_holds_the_writer_has_the_database_to_himself(void **state)
+{
+	struct kv_fixture *f = *state;
+	struct writer     *writer = must_start(f);
+	struct task        first, rest[100];
+	void              *shared[] = { f, writer };
+	pthread_t          holder;
+
+	must_hold(writer, &first);
+	assert_int_equal(pthread_create(&holder, NULL, hold_and_put, shared), 0);
+	for (int i = 0; i < 100; i++) {
+		rest[i] = task_of(PUT, i);
+		assert_true(writer_push(writer, &rest[i].op));
+	}
+	door_open();
+	pthread_join(holder, NULL);
+	answers_wait(101);
+	writer_stop(writer);
+	assert_string_equal(look_up(f, KV_TAG, "held"), "put");
+	assert_string_equal(look_up(f, KV_CUSTOMER, "99"), "99");
+}
+
 int
 main(void)
 {
@@ -508,6 +544,7 @@ main(void)
 		TEST(too_many_waiting_operations_are_not_taken),
 		TEST(a_full_database_refuses_puts_but_not_the_reserve),
 		TEST(a_commit_is_told_before_its_operations_are_answered),
+		TEST(who_holds_the_writer_has_the_database_to_himself),
 		TEST(nobody_reads_anything_older_than_an_answer),
 	};
 

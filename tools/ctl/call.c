@@ -1,5 +1,5 @@
 /*
- * ping, status, backup and call: one request, one answer.
+ * ping, status, backup, scrub and call: one request, one answer.
  */
 
 #include <stdio.h>
@@ -135,6 +135,15 @@ ctl_run_backup(struct ctl *ctl, const struct command *command)
 		return CTL_USAGE;
 	}
 	return run_job(ctl, &call, args);
+}
+
+enum ctl_exit
+ctl_run_scrub(struct ctl *ctl, const struct command *command)
+{
+	struct customerd_call call = { .method = "server.scrub" };
+
+	(void)command;
+	return run_job(ctl, &call, NULL);
 }
 
 /* Put one pair of --meta into CALL; the text stays the object's. */

@@ -108,6 +108,7 @@ RUN(follow);
 RUN(import);
 RUN(export);
 RUN(backup);
+RUN(scrub);
 RUN(status);
 RUN(top);
 RUN(ping);

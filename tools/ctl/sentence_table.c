@@ -122,6 +122,8 @@ const struct sentence sentences[] = {
 	{ "backup DIRECTORY", ctl_run_backup, METHOD_SERVER_BACKUP, 0,
 	  "have the server copy its database",
 	  "backup /var/backups/customerd/monday" },
+	{ "scrub", ctl_run_scrub, METHOD_SERVER_SCRUB, 0,
+	  "leave no byte of what was erased", "scrub" },
 
 	{ "status", ctl_run_status, METHOD_SERVER_STATUS, 0,
 	  "how the server is doing", "status" },
