@@ -4,7 +4,7 @@
  * given twice.
  *
  * The first byte of the input chooses a route that takes a body, the second how the
- * server answers the calls; the rest is the body.
+ * server answers the calls; the rest is the body.  That is read as forms, too.
  */
 
 #include <assert.h>
@@ -15,6 +15,7 @@
 #include "proto/pack.h"
 #include "proto/scan.h"
 #include "tools/rest/engine.h"
+#include "tools/rest/form.h"
 #include "tools/rest/work_internal.h"
 
 #define ROUNDS_MAX 8u /* no route needs more answers one after the other */
@@ -62,7 +63,7 @@ check_args(const struct call_made *made)
 static void
 pack_record(struct buf *buf)
 {
-	pack_map(buf, 7);
+	pack_map(buf, 8);
 	pack_literal(buf, "id");
 	pack_integer(buf, 7);
 	pack_literal(buf, "uid");
@@ -77,6 +78,15 @@ pack_record(struct buf *buf)
 	pack_literal(buf, "a@example.com");
 	pack_literal(buf, "name");
 	pack_literal(buf, "vip");
+	pack_literal(buf, "contacts");
+	pack_array(buf, 1);
+	pack_map(buf, 3);
+	pack_literal(buf, "id");
+	pack_integer(buf, 7);
+	pack_literal(buf, "type");
+	pack_literal(buf, "EMAIL");
+	pack_literal(buf, "contact");
+	pack_literal(buf, "a@example.com");
 }
 
 /* A record, and a list with one; the answer to anything. */
@@ -87,7 +97,7 @@ pack_result(struct buf *buf)
 
 	buf_init(&record, FRAME_BYTES_MAX);
 	pack_record(&record);
-	pack_raw(buf, slice_of("\x8a", 1)); /* three pairs more */
+	pack_raw(buf, slice_of("\x8b", 1)); /* three pairs more */
 	pack_raw(buf, slice_of(record.data + 1, record.len - 1));
 	pack_literal(buf, "items");
 	pack_array(buf, 1);
@@ -190,11 +200,31 @@ serve(struct work *work, enum status status)
 		check_answer(work);
 }
 
+/* What is read of a form are objects of texts. */
+static void
+read_forms(struct slice body)
+{
+	const char  *why = NULL;
+	struct arena arena;
+	json_t      *form;
+
+	arena_init(&arena, HTTP_ARENA_BYTES_MAX);
+	form = form_read(body, &arena);
+	assert(form == NULL || json_is_object(form));
+	json_decref(form);
+	form = form_read_multipart(
+	    body, SLICE("multipart/form-data; boundary=x"), &arena, &why);
+	assert((form == NULL) == (why != NULL));
+	json_decref(form);
+	arena_fini(&arena);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct upstream              upstream = { .is_ready = false };
-	const struct engine_settings settings = { .public_store = 1, .search_max = 100 };
+	const struct engine_settings settings = { .public_store = 1,
+		.search_max = 100 };
 	struct engine                engine;
 	struct http_exchange exchange = { .request = { .host = SLICE("localhost"),
 					      .path = SLICE("/api/customers/7"),
@@ -207,11 +237,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 2)
 		return 0;
+	read_forms(slice_of((const char *)data + 2, size - 2));
 	work.body = json_read(slice_of((const char *)data + 2, size - 2), &problem);
 	if (work.body == NULL)
 		return 0;
 	work.route = work.any = choose(data[0], &work.format);
 	work.parameters[PARAMETER_STORE] = SLICE("1003");
+	work.parameters[PARAMETER_ITEM] = SLICE("7");
 	work.parameters[PARAMETER_ID] =
 	    work.format->ids_are_uids ? SLICE("XAyRWNUzyN") : SLICE("7");
 	exchange.request.method = work.route->method;

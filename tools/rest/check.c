@@ -107,16 +107,17 @@ first_word(struct slice value)
 static bool
 is_utf8(struct slice content_type)
 {
-	char  text[128];
-	char *charset;
+	char         text[128];
+	char        *charset;
+	struct slice word;
 
 	snprintf(text, sizeof(text), "%.*s", (int)content_type.len, content_type.data);
 	charset = strcasestr(text, "charset=");
 	if (charset == NULL)
 		return true;
-	charset += strlen("charset=");
-	return strcasecmp(charset, "utf-8") == 0 ||
-	       strcasecmp(charset, "\"utf-8\"") == 0;
+	word = first_word(slice_text(charset + strlen("charset=")));
+	return http_word_equal(word, SLICE("utf-8")) ||
+	       http_word_equal(word, SLICE("\"utf-8\""));
 }
 
 bool
@@ -127,10 +128,17 @@ carries_body(const struct http_request *request)
 	       request->method == HTTP_METHOD_PATCH;
 }
 
+/* The forms of HTML, for formats that read them. */
 static bool
-is_form(struct slice type)
+is_urlencoded(struct slice type)
 {
 	return http_word_equal(type, SLICE("application/x-www-form-urlencoded"));
+}
+
+static bool
+is_multipart(struct slice type)
+{
+	return http_word_equal(type, SLICE("multipart/form-data"));
 }
 
 static void
@@ -146,8 +154,9 @@ check_media_type(struct work *work)
 	type = first_word(header);
 	while (*types != NULL && !http_word_equal(type, slice_text(*types)))
 		types++;
-	if ((*types == NULL && !(work->format->reads_forms && is_form(type))) ||
-	    !is_utf8(header))
+	work->has_form =
+	    work->format->reads_forms && (is_urlencoded(type) || is_multipart(type));
+	if ((*types == NULL && !work->has_form) || !is_utf8(header))
 		work_find_wrong(work, REASON_UNSUPPORTED_MEDIA_TYPE, header);
 	else if (http_header(request, "Content-Encoding", &coding) &&
 		 !http_word_equal(coding, SLICE("identity")))
@@ -191,18 +200,36 @@ check_accept(struct work *work)
 }
 
 static void
+read_form(struct work *work, struct slice body, struct slice type)
+{
+	const char *why = "Malformed name or value, or a name twice";
+
+	if (is_multipart(first_word(type))) {
+		work->body = form_read_multipart(body, type, work_arena(work), &why);
+		why = work_text(work, "Multipart form parse error - %s", why);
+	} else {
+		work->body = form_read(body, work_arena(work));
+		why = work_text(work, "Form parse error - %s", why);
+	}
+	if (work->body == NULL)
+		work_find_wrong(work, REASON_FORM_MALFORMED, slice_text(why));
+}
+
+static void
 check_body(struct work *work)
 {
 	const struct http_request *request = &work->exchange->request;
-	struct json_problem        problem = { .what = "Malformed form" };
+	struct json_problem        problem;
 	struct slice               type;
 
 	if (!carries_body(request))
 		return;
 	http_header(request, "Content-Type", &type);
-	if (work->format->reads_forms && is_form(first_word(type)))
-		work->body = form_read(request->body, work_arena(work));
-	else if (work->format->reads_forms && request->body.len == 0)
+	if (work->has_form) {
+		read_form(work, request->body, type);
+		return;
+	}
+	if (work->format->reads_forms && request->body.len == 0)
 		work->body = json_object();
 	else
 		work->body = json_read(request->body, &problem);

@@ -1,5 +1,5 @@
 /*
- * The Django style: Django REST framework's errors and shapes, and tokens by login.
+ * The Django style: customers who look after their own records.
  */
 
 #include <stdio.h>
@@ -177,6 +177,28 @@ static const struct codec as_number_text = { .decode = decode_number_text,
 	.encode = encode_number_text,
 	.type = "integer string" };
 
+/* Nothing in a form is null. */
+static bool
+decode_date(struct decoding *in, const struct mapping *row, const json_t *value)
+{
+	if (!in->work->has_form || !json_is_string(value) ||
+	    json_string_length(value) > 0)
+		return as_text.decode(in, row, value);
+	pack_nil(&in->set);
+	return true;
+}
+
+static void
+encode_date(struct out *out, const struct encoding *in, const struct mapping *row,
+    struct slice value)
+{
+	as_text.encode(out, in, row, value);
+}
+
+static const struct codec as_date = {
+	.decode = decode_date, .encode = encode_date, .type = "string"
+};
+
 /* ---- the tables ---- */
 
 // clang-format off
@@ -190,12 +212,12 @@ static const struct mapping address_fields[] = {
 };
 static const struct nested address = { &address_shape, address_fields, keep_rest };
 
-static const struct mapping customer_fields[] = {
+const struct mapping django_customer_fields[] = {
 	{ "email",         CUSTOMER_EMAIL,           &as_email,   MAP_REQUIRED | MAP_STRICT | MAP_NOT_NULL | MAP_NOT_BLANK, "\"\"", 0, 254 },
 	{ "first_name",    CUSTOMER_FIRST_NAME,      &as_coerced, MAP_REQUIRED | MAP_NOT_NULL, "\"\"", 0, 150 },
 	{ "last_name",     CUSTOMER_LAST_NAME,       &as_coerced, MAP_REQUIRED | MAP_NOT_NULL, "\"\"", 0, 150 },
 	{ "slug",          CUSTOMER_SLUG,            &as_text,    MAP_READ_ONLY, "\"\"" },
-	{ "date_of_birth", CUSTOMER_DATE_OF_BIRTH,   &as_text,    0, "null" },
+	{ "date_of_birth", CUSTOMER_DATE_OF_BIRTH,   &as_date,    0, "null" },
 	{ "address",       CUSTOMER_BILLING_ADDRESS, &as_object,  MAP_NOT_NULL | MAP_READS_FIRST, "null", 0, 0, &address },
 	{ NULL }
 };
@@ -207,7 +229,7 @@ static const struct mapping account_fields[] = {
 	{ "password",      CUSTOMER_PASSWORD,      &as_password, MAP_REQUIRED | MAP_NOT_NULL | MAP_NOT_BLANK | MAP_WRITE_ONLY, NULL, DJANGO_PASSWORD_MIN, 128 },
 	{ "password2",     FIELD_NONE,             &as_repeat,   MAP_REQUIRED | MAP_NOT_NULL | MAP_WRITE_ONLY,
 		.meaning = "The password again" },
-	{ "date_of_birth", CUSTOMER_DATE_OF_BIRTH, &as_text,     0, "null" },
+	{ "date_of_birth", CUSTOMER_DATE_OF_BIRTH, &as_date,     0, "null" },
 	{ NULL }
 };
 
@@ -222,7 +244,7 @@ static const struct mapping login_fields[] = {
 };
 static const struct resource logins = { RECORD_CUSTOMER, "token", login_fields };
 
-static const struct resource customers = { RECORD_CUSTOMER, "customers", customer_fields, .noun = "Customer" };
+static const struct resource customers = { RECORD_CUSTOMER, "customers", django_customer_fields, .noun = "Customer" };
 
 static const struct route routes[] = {
 	{ HTTP_METHOD_GET,    "/api/v1/customers/:id", serve_get,    &customers },
@@ -248,6 +270,7 @@ static const struct http_pair headers[] = { { { "Vary", 4 }, { "Accept", 6 } }, 
 static const struct reason_text reasons[] = {
 	{ REASON_BAD_REQUEST,     400, NULL, NULL, "{}" },
 	{ REASON_BODY_MALFORMED,  400, NULL, NULL, "JSON parse error - {}" },
+	{ REASON_FORM_MALFORMED,  400, NULL, NULL, "{}" },
 	{ REASON_BODY_WRONG_TYPE, 400, "non_field_errors", NULL, "Invalid data. Expected a dictionary, but got {}." },
 	{ REASON_NO_CREDENTIALS,  401, NULL, NULL, "Authentication credentials were not provided." },
 	{ REASON_BAD_CREDENTIALS, 401, "bad_authorization_header", NULL, "Authorization header must contain two space-delimited values" },
@@ -291,11 +314,6 @@ static const struct fault_text faults[] = {
 	{ .text = NULL }
 };
 
-static const json_t *unwrap(struct work *work, const json_t *body);
-static void write_one(struct out *out, struct work *work, struct slice record);
-static void write_error(struct out *out, struct work *work, const struct complaint *complaint);
-static const char *error_page(const struct complaint *complaint);
-
 static const struct rate_header rate_headers[] = {
 	{ "Retry-After", RATE_RETRY_S },
 	{ .name = NULL }
@@ -318,179 +336,9 @@ const struct format format_django = {
 	.reads_forms = true,
 	.allow_always = true,
 	.options_by_route = true,
-	.unwrap = unwrap,
-	.write_one = write_one,
-	.write_error = write_error,
-	.error_page = error_page,
+	.unwrap = django_unwrap,
+	.write_one = django_write_one,
+	.write_error = django_write_error,
+	.error_page = django_error_page,
 };
 // clang-format on
-
-/* ---- bodies ---- */
-
-/* What Python calls the type of VALUE. */
-static const char *
-python_type(const json_t *value)
-{
-	switch (json_typeof(value)) {
-	case JSON_OBJECT: return "dict";
-	case JSON_ARRAY: return "list";
-	case JSON_STRING: return "str";
-	case JSON_INTEGER: return "int";
-	case JSON_REAL: return "float";
-	case JSON_TRUE:
-	case JSON_FALSE: return "bool";
-	case JSON_NULL: break;
-	}
-	return "NoneType";
-}
-
-static const json_t *
-unwrap(struct work *work, const json_t *body)
-{
-	struct reason_text text = format_reason(work->format, REASON_BODY_WRONG_TYPE);
-
-	if (json_is_object(body))
-		return body;
-	work_refuse_text(work, &text, slice_text(python_type(body)), false);
-	return NULL;
-}
-
-static void
-write_customer(struct out *out, struct work *work, struct slice record, bool is_long)
-{
-	struct parts    parts;
-	struct encoding in = { .work = work, .parts = &parts };
-
-	parts_split(&parts, &record_shapes[RECORD_CUSTOMER], record);
-	out_open(out, '{');
-	encode_fields(out, &in, customer_fields);
-	if (is_long) {
-		out_key(out, "last_purchase_date");
-		out_nil(out);
-	}
-	out_close(out, '}');
-}
-
-/* Reading and creating answer one key more than updating. */
-static void
-write_one(struct out *out, struct work *work, struct slice record)
-{
-	write_customer(out, work, record, work->route->method != HTTP_METHOD_PUT);
-}
-
-/* ---- errors ---- */
-
-/* An object in place of which something else came. */
-static void
-write_not_object(struct out *out, struct work *work, const struct field_fault *fault)
-{
-	struct fault_text text = fault_text_of(work, fault);
-
-	out_open(out, '{');
-	out_key(out, text.code);
-	out_open(out, '[');
-	out_string(
-	    out, fill_in(work, text.text, slice_text(python_type(fault->value))));
-	out_close(out, ']');
-	out_close(out, '}');
-}
-
-/* All that is wrong with the field at PATH, in one list. */
-static void
-write_field(struct out *out, struct work *work, const struct complaint *complaint,
-    const char *path)
-{
-	out_open(out, '[');
-	for (unsigned i = 0; i < complaint->fault_count; i++) {
-		const struct field_fault *fault = &complaint->faults[i];
-		struct fault_text         text = fault_text_of(work, fault);
-
-		if (strcmp(fault->path, path) == 0)
-			out_string(out, fault_words(work, fault, &text));
-	}
-	out_close(out, ']');
-}
-
-/* The first fault at PATH, or below it, or NULL. */
-static const struct field_fault *
-find_fault(const struct complaint *complaint, const char *path)
-{
-	size_t len = strlen(path);
-
-	for (unsigned i = 0; i < complaint->fault_count; i++) {
-		const char *other = complaint->faults[i].path;
-
-		if (strncmp(other, path, len) == 0 &&
-		    (other[len] == '\0' || other[len] == '.'))
-			return &complaint->faults[i];
-	}
-	return NULL;
-}
-
-/* Each field once, in the order of the table; the paths of ROWS begin with PREFIX. */
-static void
-write_faults(struct out *out, struct work *work, const struct complaint *complaint,
-    const struct mapping *rows, const char *prefix)
-{
-	out_open(out, '{');
-	for (const struct mapping *row = rows; row->name != NULL; row++) {
-		const char *path = work_text(work, "%s%s", prefix, row->name);
-		const struct field_fault *fault = find_fault(complaint, path);
-
-		if (fault == NULL)
-			continue;
-		out_key(out, row->name);
-		if (strcmp(fault->path, path) != 0 && row->nested != NULL)
-			write_faults(out, work, complaint, row->nested->fields,
-			    work_text(work, "%s.", path));
-		else if (fault->fault == FAULT_NOT_OBJECT && fault->value != NULL)
-			write_not_object(out, work, fault);
-		else
-			write_field(out, work, complaint, path);
-	}
-	out_close(out, '}');
-}
-
-static void
-write_error(struct out *out, struct work *work, const struct complaint *complaint)
-{
-	const char *detail = fill_in(work,
-	    complaint->detail != NULL ? complaint->detail : "{}", complaint->subject);
-	bool        is_list = complaint->reason == REASON_BODY_WRONG_TYPE;
-
-	if (complaint->http == 401)
-		work_header(work, "WWW-Authenticate", "Bearer realm=\"api\"");
-	if (complaint->fault_count > 0) {
-		write_faults(out, work, complaint, work->route->resource->fields, "");
-		return;
-	}
-	out_open(out, '{');
-	out_key(out, is_list ? complaint->code : "detail");
-	if (is_list)
-		out_open(out, '[');
-	out_string(out, detail);
-	if (is_list)
-		out_close(out, ']');
-	else if (complaint->reason == REASON_BAD_TOKEN ||
-		 complaint->reason == REASON_BAD_CREDENTIALS)
-		out_pair(out, "code", complaint->code);
-	if (complaint->reason == REASON_BAD_TOKEN) {
-		out_key(out, "messages");
-		out_raw(out,
-		    "[{\"token_class\":\"AccessToken\",\"token_type\":\"access\","
-		    "\"message\":\"Token is invalid or expired\"}]");
-	}
-	out_close(out, '}');
-}
-
-/* Django itself, not the framework, answers what no route matches. */
-static const char *
-error_page(const struct complaint *complaint)
-{
-	if (complaint->reason != REASON_NO_ROUTE)
-		return NULL;
-	return "\n<!doctype html>\n<html lang=\"en\">\n<head>\n"
-	       "  <title>Not Found</title>\n</head>\n<body>\n"
-	       "  <h1>Not Found</h1><p>The requested resource was not found on this "
-	       "server.</p>\n</body>\n</html>\n";
-}

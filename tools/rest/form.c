@@ -37,9 +37,8 @@ decode(struct slice text, struct arena *arena)
 	return out;
 }
 
-/* Set NAME, "a" or "a.b", of OBJECT; false when it is there. */
-static bool
-set(json_t *object, char *name, const char *value)
+bool
+form_set(json_t *object, char *name, json_t *value)
 {
 	char *dot = strchr(name, '.');
 
@@ -50,16 +49,15 @@ set(json_t *object, char *name, const char *value)
 		inner = json_object_get(object, name);
 		if (inner == NULL) {
 			inner = json_object();
-			if (json_object_set_new(object, name, inner) != 0)
-				return false;
+			json_object_set_new(object, name, inner);
 		}
-		if (!json_is_object(inner))
-			return false;
 		object = inner;
 		name = dot + 1;
 	}
-	return json_object_get(object, name) == NULL &&
-	       json_object_set_new(object, name, json_string(value)) == 0;
+	if (json_is_object(object) && json_object_get(object, name) == NULL)
+		return json_object_set_new(object, name, value) == 0;
+	json_decref(value);
+	return false;
 }
 
 static bool
@@ -74,7 +72,8 @@ read_pair(json_t *object, struct slice pair, struct arena *arena)
 		rest = slice_of(equals + 1, pair.len - len - 1);
 	name = decode(slice_of(pair.data, len), arena);
 	value = decode(rest, arena);
-	return name != NULL && value != NULL && set(object, name, value);
+	return name != NULL && value != NULL &&
+	       form_set(object, name, json_string(value));
 }
 
 json_t *

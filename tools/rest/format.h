@@ -33,6 +33,7 @@ struct nested;
 #define REST_REASONS(X)                                                                    \
 	X(BAD_REQUEST,        400, "BAD_REQUEST",        "The request cannot be understood")  \
 	X(BODY_MALFORMED,     400, "BODY_MALFORMED",     "The body is not valid JSON")       \
+	X(FORM_MALFORMED,     400, "FORM_MALFORMED",     "The form cannot be read")          \
 	X(BODY_WRONG_TYPE,    400, "BODY_WRONG_TYPE",    "The body has the wrong type")      \
 	X(BAD_PARAMETER,      400, "BAD_PARAMETER",      "A parameter is not permitted")     \
 	X(TOO_MANY_RECORDS,   400, "TOO_MANY_RECORDS",   "There are too many records to search in") \
@@ -282,7 +283,7 @@ struct format {
 	bool        ids_are_uids;
 	enum reason bad_id;           /* the reason when a path's id cannot be one */
 	bool        wants_slash;      /* paths end with one; without it, 301 */
-	bool        reads_forms;      /* www-form-urlencoded, too; and nothing is {} */
+	bool        reads_forms;      /* those of HTML, too; and nothing is {} */
 	bool        allow_always;     /* Allow in every answer */
 	bool        options_by_route; /* OPTIONS only where a row says so */
 

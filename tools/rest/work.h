@@ -75,6 +75,7 @@ struct work {
 	struct slice          parameters[PARAMETER_COUNT]; /* of the path */
 	struct slice          token;
 	json_t               *body;
+	bool                  has_form; /* the body is one: its values are texts */
 	bool                  response_is_created; /* wants a Location */
 	const json_t         *object;  /* in the body: what paths of faults begin at */
 	char          object_path[24]; /* where that is: "", or "0." of a list */
