@@ -124,6 +124,18 @@ change_log_get(struct kv_txn *txn, uint32_t store, struct change_log *log)
 		txn->status = STATUS_DAMAGED;
 }
 
+bool
+change_is_log(struct slice key, uint32_t *store)
+{
+	struct slice front = key;
+	struct key   of_log;
+
+	if (!key_take_u32(&front, store))
+		return false;
+	log_key(&of_log, *store);
+	return slice_equal(key, key_slice(&of_log));
+}
+
 static void
 log_put(struct kv_txn *txn, uint32_t store, const struct change_log *log)
 {

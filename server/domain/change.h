@@ -40,6 +40,9 @@ struct change_log {
 
 void change_log_get(struct kv_txn *txn, uint32_t store, struct change_log *log);
 
+/* Is that what lies in KV_COUNTER under KEY?  Then *STORE is whose. */
+bool change_is_log(struct slice key, uint32_t *store);
+
 /* The newest sequence number of the store; 0 when nothing ever changed in it. */
 uint64_t change_last(struct kv_txn *txn, uint32_t store);
 

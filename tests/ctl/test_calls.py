@@ -122,6 +122,10 @@ def test_what_is_no_command_ends_with_2_and_a_hint(words):
     assert done.status == USAGE and done.out == "" and done.said
 
 
+def test_an_unknown_option_is_said_in_the_name_of_the_program():
+    assert ctl("--nonsense", "ping").said.startswith("customerctl: ")
+
+
 def test_help_begins_with_examples_and_documents_the_exit_codes():
     done = ctl("--help")
     assert done.status == DONE and done.said == ""

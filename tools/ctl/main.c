@@ -24,10 +24,13 @@ run_plain_option(const struct ctl_options *options, char *const words[], int cou
 int
 main(int argc, char *argv[])
 {
+	static char    name[] = "customerctl";
 	struct command command;
 	struct ctl     ctl = { .c = NULL };
 	enum ctl_exit  done;
 
+	if (argc > 0)
+		argv[0] = name; /* as getopt says it */
 	if (!option_parse(&ctl.options, argc, argv))
 		return CTL_USAGE;
 	if (run_plain_option(&ctl.options, argv + optind, argc - optind))
