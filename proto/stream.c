@@ -299,6 +299,8 @@ stream_send(struct stream *stream, const void *bytes, size_t len)
 ssize_t
 stream_discard(struct stream *stream, void *room, size_t len)
 {
+	stream->has_more = stream->wants_write =
+	    false; /* nothing but the socket counts */
 	return recv(stream->fd, room, len, 0);
 }
 

@@ -15,8 +15,9 @@ commercelayer_origin(struct work *work)
 
 	if (url != NULL && url[0] != '\0')
 		return url;
-	return work_text(work, "http://%.*s", (int)work->exchange->request.host.len,
-	    work->exchange->request.host.data);
+	return work_text(work, "http%s://%.*s",
+	    work->exchange->request.is_secure ? "s" : "",
+	    (int)work->exchange->request.host.len, work->exchange->request.host.data);
 }
 
 bool

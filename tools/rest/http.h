@@ -4,7 +4,7 @@
  *	struct http_application application = { .on_request = serve, .user = me };
  *
  *	http_server_open(&server, ev, &application, &settings, log);
- *	http_server_listen(server, fd);
+ *	http_server_listen(server, fd, NULL);
  *	…
  *	static void
  *	serve(void *user, struct http_exchange *exchange)
@@ -123,6 +123,7 @@ struct http_request {
 	const char  *id; /* of this request, made by us; sent as X-Request-Id */
 	struct slice traceparent; /* a valid one, or empty */
 	const char  *peer;        /* "192.0.2.1:50000", for people */
+	bool         is_secure;   /* it came with TLS */
 };
 
 /* The first header called NAME (in any case); false, *VALUE empty, without one. */
@@ -265,9 +266,15 @@ bool http_server_open(struct http_server **out, struct ev_loop *ev,
     const struct http_application *application, const struct http_settings *settings,
     struct log *log);
 
-/* Accept connections on FD, of listen_open() or listen_inherit(), which becomes the
- * server's. */
-void http_server_listen(struct http_server *server, int fd);
+/*
+ * Accept connections on FD, of listen_open() or listen_inherit(), which becomes the
+ * server's; with TLS, which stays the caller's, unless that is NULL.
+ */
+struct ssl_ctx_st;
+void http_server_listen(struct http_server *server, int fd, struct ssl_ctx_st *tls);
+
+/* Use TLS for connections to come wherever there was one. */
+void http_server_renew_tls(struct http_server *server, struct ssl_ctx_st *tls);
 
 /*
  * Accept no more, end connections without a request, let the others have their

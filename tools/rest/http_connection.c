@@ -3,8 +3,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "server/base/clock.h"
 #include "tools/rest/http_exchange.h"
@@ -161,8 +159,8 @@ send_output(struct http_connection *connection)
 
 	if (output_waiting(connection) == 0 || connection->is_broken)
 		return;
-	len = send(connection->fd, connection->out.data + connection->out_sent,
-	    output_waiting(connection), MSG_NOSIGNAL);
+	len = stream_send(&connection->stream,
+	    connection->out.data + connection->out_sent, output_waiting(connection));
 	if (len < 0 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS) {
 		connection->is_broken = true;
 		return;
@@ -213,7 +211,7 @@ begin_to_linger(struct http_connection *connection)
 {
 	connection->state = HTTP_LINGERING;
 	buf_clear(&connection->in, 0);
-	shutdown(connection->fd, SHUT_WR);
+	stream_end(&connection->stream);
 }
 
 /* Send, then wait for what is needed next; may end CONNECTION. */
@@ -232,7 +230,10 @@ settle(struct http_connection *connection)
 		buf_clear(&connection->in, 0);
 	set_wait(connection, present_wait(connection));
 	watch(connection, &connection->readable, wants_input(connection));
-	watch(connection, &connection->writable, output_waiting(connection) > 0);
+	watch(connection, &connection->writable,
+	    output_waiting(connection) > 0 || stream_wants_write(&connection->stream));
+	if (wants_input(connection) && stream_has_more(&connection->stream))
+		start_timer(connection, &connection->next_turn, 0);
 	if (output_waiting(connection) == 0)
 		ev_timer_stop(connection->server->ev, &connection->output_deadline);
 	else if (!ev_is_active(&connection->output_deadline))
@@ -261,22 +262,46 @@ http_connection_run(struct http_connection *connection)
 
 /* ---- events ---- */
 
+/* What comes is no TLS, or its certificate is bad: TLS has told the client. */
 static void
-on_readable(struct ev_loop *ev, struct ev_io *watcher, int events)
+give_up_tls(struct http_connection *connection)
 {
-	struct http_connection *connection = watcher->data;
+	struct http_server *server = connection->server;
+	uint64_t            suppressed;
+
+	if (gate_pass(&server->tls_gate, clock_mono_ms(), &suppressed))
+		log_info(server->log, "tls_failed", LOG_TEXT("peer", connection->peer),
+		    LOG_TEXT("why", stream_why(&connection->stream)),
+		    LOG_INTEGER("suppressed", suppressed));
+	if (connection->state == HTTP_READING_HEAD) {
+		connection->state = HTTP_ENDING;
+		settle(connection);
+	} else {
+		http_connection_close(connection);
+	}
+}
+
+static void
+take_input(struct http_connection *connection)
+{
 	char   *room = buf_reserve(&connection->in, HTTP_READ_BYTES_MAX);
 	ssize_t len;
 
-	(void)ev;
-	if (room == NULL || (events & EV_ERROR) != 0) {
-		/* Out of memory: ours, or the kernel's to watch it with. */
+	if (room == NULL) { /* out of memory */
 		http_connection_close(connection);
 		return;
 	}
-	len = recv(connection->fd, room, HTTP_READ_BYTES_MAX, 0);
-	if (len < 0 && (errno == EAGAIN || errno == EINTR))
+	len = connection->state == HTTP_LINGERING
+		  ? stream_discard(&connection->stream, room, HTTP_READ_BYTES_MAX)
+		  : stream_recv(&connection->stream, room, HTTP_READ_BYTES_MAX);
+	if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
+		settle(connection);
 		return;
+	}
+	if (len < 0 && errno == EPROTO) {
+		give_up_tls(connection);
+		return;
+	}
 	if (len > 0) {
 		connection->in.len += (size_t)len;
 		connection->server->counters[HTTP_COUNTER_BYTES_IN] += (uint64_t)len;
@@ -293,6 +318,18 @@ on_readable(struct ev_loop *ev, struct ev_io *watcher, int events)
 }
 
 static void
+on_readable(struct ev_loop *ev, struct ev_io *watcher, int events)
+{
+	struct http_connection *connection = watcher->data;
+
+	(void)ev;
+	if ((events & EV_ERROR) != 0) /* out of memory: the kernel's to watch it with */
+		http_connection_close(connection);
+	else
+		take_input(connection);
+}
+
+static void
 on_writable(struct ev_loop *ev, struct ev_io *watcher, int events)
 {
 	struct http_connection *connection = watcher->data;
@@ -300,6 +337,10 @@ on_writable(struct ev_loop *ev, struct ev_io *watcher, int events)
 	(void)ev;
 	if ((events & EV_ERROR) != 0) {
 		http_connection_close(connection);
+		return;
+	}
+	if (stream_wants_write(&connection->stream)) {
+		take_input(connection); /* which goes on with the handshake */
 		return;
 	}
 	send_output(connection);
@@ -343,9 +384,14 @@ on_output_deadline(struct ev_loop *ev, struct ev_timer *timer, int events)
 static void
 on_next_turn(struct ev_loop *ev, struct ev_timer *timer, int events)
 {
+	struct http_connection *connection = timer->data;
+
 	(void)ev;
 	(void)events;
-	http_connection_run(timer->data);
+	if (wants_input(connection) && stream_has_more(&connection->stream))
+		take_input(connection);
+	else
+		http_connection_run(connection);
 }
 
 /* ---- life ---- */
@@ -353,8 +399,8 @@ on_next_turn(struct ev_loop *ev, struct ev_timer *timer, int events)
 static void
 init_watchers(struct http_connection *connection)
 {
-	ev_io_init(&connection->readable, on_readable, connection->fd, EV_READ);
-	ev_io_init(&connection->writable, on_writable, connection->fd, EV_WRITE);
+	ev_io_init(&connection->readable, on_readable, connection->stream.fd, EV_READ);
+	ev_io_init(&connection->writable, on_writable, connection->stream.fd, EV_WRITE);
 	ev_init(&connection->input_deadline, on_input_deadline);
 	ev_init(&connection->output_deadline, on_output_deadline);
 	ev_init(&connection->next_turn, on_next_turn);
@@ -364,14 +410,19 @@ init_watchers(struct http_connection *connection)
 }
 
 bool
-http_connection_open(struct http_server *server, int fd, const char *peer)
+http_connection_open(
+    struct http_server *server, int fd, struct ssl_ctx_st *tls, const char *peer)
 {
 	struct http_connection *connection = calloc(1, sizeof(*connection));
 
 	if (connection == NULL)
 		return false;
+	stream_init(&connection->stream, fd);
+	if (tls != NULL && !stream_secure(&connection->stream, tls, NULL)) {
+		free(connection);
+		return false;
+	}
 	connection->server = server;
-	connection->fd = fd;
 	connection->next = server->connections;
 	if (connection->next != NULL)
 		connection->next->previous = connection;
@@ -408,7 +459,7 @@ http_connection_close(struct http_connection *connection)
 	assert(!connection->is_running);
 	http_exchange_cancel(connection);
 	stop_watchers(connection);
-	close(connection->fd);
+	stream_close(&connection->stream);
 	if (connection->next != NULL)
 		connection->next->previous = connection->previous;
 	if (connection->previous != NULL)

@@ -18,6 +18,7 @@
 #ifndef REST_HTTP_CONNECTION_H
 #define REST_HTTP_CONNECTION_H
 
+#include "proto/stream.h"
 #include "tools/rest/http_head.h"
 #include "tools/rest/http_parser.h"
 #include "tools/rest/http_server.h"
@@ -49,7 +50,7 @@ enum http_wait {
 struct http_connection {
 	struct http_server     *server;
 	struct http_connection *next, *previous;
-	int                     fd;
+	struct stream           stream;
 
 	enum http_connection_state state;
 	enum http_wait             wait;
@@ -75,8 +76,12 @@ struct http_connection {
 	char                 peer[HTTP_PEER_BYTES];
 };
 
-/* Serve the connected socket FD.  False: out of memory; FD is the caller's still. */
-bool http_connection_open(struct http_server *server, int fd, const char *peer);
+/*
+ * Serve the connected socket FD, with TLS unless that is NULL.  False: out of memory;
+ * FD is the caller's still.
+ */
+bool http_connection_open(
+    struct http_server *server, int fd, struct ssl_ctx_st *tls, const char *peer);
 
 /* Do whatever can be done now, then wait for the rest; may end CONNECTION. */
 void http_connection_run(struct http_connection *connection);

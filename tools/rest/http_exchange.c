@@ -180,8 +180,9 @@ open_exchange(struct http_connection *connection)
 	struct http_exchange *exchange = &connection->exchange;
 
 	assert(!connection->has_exchange && exchange->arena.bytes_used == 0);
-	exchange->request =
-	    (struct http_request){ .id = connection->id, .peer = connection->peer };
+	exchange->request = (struct http_request){ .id = connection->id,
+		.peer = connection->peer,
+		.is_secure = connection->stream.tls != NULL };
 	exchange->context = NULL;
 	exchange->format = exchange->route = NULL;
 	exchange->arena.secret = true; /* tokens are in the headers */

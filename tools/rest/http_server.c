@@ -65,15 +65,16 @@ take(void *user, unsigned number, int fd, const struct sockaddr_storage *address
 	struct http_server *server = user;
 	char                peer[ADDRESS_NAME_BYTES];
 
-	(void)number;
 	if (server->counters[HTTP_COUNTER_CONNECTIONS_OPEN] >=
 	    server->settings.connections_max) {
-		(void)!send(fd, busy_answer, sizeof(busy_answer) - 1, MSG_NOSIGNAL);
+		if (server->tls_of[number] == NULL)
+			(void)!send(
+			    fd, busy_answer, sizeof(busy_answer) - 1, MSG_NOSIGNAL);
 		refuse(server, fd, "too many connections");
 		return;
 	}
 	address_name(address, peer);
-	if (http_connection_open(server, fd, peer))
+	if (http_connection_open(server, fd, server->tls_of[number], peer))
 		server->counters[HTTP_COUNTER_CONNECTIONS_ACCEPTED]++;
 	else
 		refuse(server, fd, "out of memory");
@@ -191,6 +192,7 @@ http_server_open(struct http_server **out, struct ev_loop *ev,
 	server->log = log;
 	server->date_s = -1;
 	server->refused_gate.per_second_max = 1;
+	server->tls_gate.per_second_max = HTTP_TLS_LOG_PER_SECOND_MAX;
 	server->intake = (struct intake){
 		.take = take, .refused = count_refused, .user = server, .log = log
 	};
@@ -203,9 +205,18 @@ http_server_open(struct http_server **out, struct ev_loop *ev,
 }
 
 void
-http_server_listen(struct http_server *server, int fd)
+http_server_renew_tls(struct http_server *server, struct ssl_ctx_st *tls)
+{
+	for (unsigned i = 0; i < server->listener_count; i++)
+		if (server->tls_of[i] != NULL)
+			server->tls_of[i] = tls;
+}
+
+void
+http_server_listen(struct http_server *server, int fd, struct ssl_ctx_st *tls)
 {
 	assert(server->listener_count < HTTP_LISTENERS_MAX && !server->is_draining);
+	server->tls_of[server->listener_count] = tls;
 	server->listeners[server->listener_count++] = fd;
 	intake_add(&server->intake, fd);
 }

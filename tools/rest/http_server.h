@@ -12,6 +12,7 @@
 #include "tools/rest/http.h"
 #include "tools/rest/http_response.h"
 
+#define HTTP_TLS_LOG_PER_SECOND_MAX 10u
 #define HTTP_LISTENERS_MAX 8u
 
 struct http_connection;
@@ -22,10 +23,12 @@ struct http_server {
 	struct http_settings    settings; /* without zeros */
 	struct log             *log;
 
-	struct intake intake;
-	int           listeners[HTTP_LISTENERS_MAX];
-	unsigned      listener_count;
-	struct gate   refused_gate; /* for log lines */
+	struct intake      intake;
+	int                listeners[HTTP_LISTENERS_MAX];
+	struct ssl_ctx_st *tls_of[HTTP_LISTENERS_MAX]; /* of each; NULL: plain */
+	unsigned           listener_count;
+	struct gate        refused_gate; /* for log lines, */
+	struct gate        tls_gate;     /* … and for those about TLS */
 
 	struct http_connection *connections;
 	uint64_t                id_prefix; /* of requests: random, then counted */

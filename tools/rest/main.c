@@ -10,8 +10,7 @@
 #include <unistd.h>
 
 #include "proto/version.h"
-#include "server/base/listen.h"
-#include "tools/rest/rest.h"
+#include "tools/rest/ports.h"
 
 #define WHY_BYTES_MAX 512u
 
@@ -47,6 +46,14 @@ on_signal(struct ev_loop *ev, struct ev_signal *watcher, int events)
 	http_server_drain(rest->front, on_drained, rest);
 }
 
+static void
+on_hangup(struct ev_loop *ev, struct ev_signal *watcher, int events)
+{
+	(void)ev;
+	(void)events;
+	ports_renew(watcher->data);
+}
+
 /* ---- the beginning ---- */
 
 static bool
@@ -71,70 +78,24 @@ open_servers(struct rest *rest)
 	return http_server_open(&rest->admin, rest->ev, &admin, &settings, &rest->log);
 }
 
-/* A socket that listens on ADDRESS; -1 with WHY. */
-static int
-listen_at(const struct rest *rest, const char *address, char *why)
-{
-	struct slice split;
-	char         host[256];
-	uint16_t     port;
-
-	if (!address_split(address, &split, &port) || split.len >= sizeof(host)) {
-		snprintf(why, WHY_BYTES_MAX,
-		    "\"%.80s\" is not HOST:PORT, like 127.0.0.1:7480 or [::1]:7480",
-		    address);
-		return -1;
-	}
-	snprintf(host, sizeof(host), "%.*s", (int)split.len, split.data);
-	if (rest->options.allow_plain_http || address_is_local(host))
-		return listen_open(host, port, why, WHY_BYTES_MAX);
-	snprintf(why, WHY_BYTES_MAX,
-	    "%.80s is reachable by others, and plain HTTP would show them tokens and "
-	    "records: put a proxy with TLS in front, or give --allow-plain-http",
-	    address);
-	return -1;
-}
-
-/*
- * Let SERVER listen on FD, if one was inherited, else on ADDRESS, if there is one.
- * What it is called goes to NAME.
- */
-static bool
-listen_on(const struct rest *rest, struct http_server *server, int64_t fd,
-    const char *address, char name[ADDRESS_NAME_BYTES], char *why)
-{
-	int socket = (int)fd;
-
-	name[0] = '\0';
-	if (fd == 0 && address[0] == '\0')
-		return true;
-	if (fd == 0)
-		socket = listen_at(rest, address, why);
-	else if (!listen_inherit(socket, why, WHY_BYTES_MAX))
-		return false;
-	if (socket < 0)
-		return false;
-	listen_name(socket, name);
-	http_server_listen(server, socket);
-	return true;
-}
-
 static bool
 start(struct rest *rest, char *why)
 {
 	const struct rest_options *options = &rest->options;
-	char                       front[ADDRESS_NAME_BYTES], admin[ADDRESS_NAME_BYTES];
+	struct customerd_tls       tls = {
+		      .authorities_file = ports_file(options->server_ca),
+		      .certificate_file = ports_file(options->server_certificate),
+		      .key_file = ports_file(options->server_key),
+	};
+	struct ports ports;
 
-	if (!upstream_open(&rest->upstream, rest->ev, options->server, &rest->log, why,
-		WHY_BYTES_MAX) ||
-	    !listen_on(
-		rest, rest->front, options->listen_fd, options->listen, front, why) ||
-	    !listen_on(
-		rest, rest->admin, options->admin_fd, options->admin, admin, why))
+	if (!upstream_open(&rest->upstream, rest->ev, options->server, &tls, &rest->log,
+		why, WHY_BYTES_MAX) ||
+	    !ports_open(rest, &ports, why, WHY_BYTES_MAX))
 		return false;
 	log_info(&rest->log, "ready", LOG_TEXT("version", CUSTOMERD_VERSION),
-	    LOG_TEXT("listen", front), LOG_TEXT("admin", admin),
-	    LOG_INTEGER("pid", getpid()));
+	    LOG_TEXT("listen", ports.front), LOG_TEXT("tls_listen", ports.tls),
+	    LOG_TEXT("admin", ports.admin), LOG_INTEGER("pid", getpid()));
 	sd_notify(0, "READY=1");
 	return true;
 }
@@ -146,13 +107,16 @@ static void
 catch_signals(struct rest *rest)
 {
 	static const int        numbers[] = { SIGTERM, SIGINT };
-	static struct ev_signal watchers[sizeof(numbers) / sizeof(numbers[0])];
+	static struct ev_signal watchers[sizeof(numbers) / sizeof(numbers[0])], hangup;
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		ev_signal_init(&watchers[i], on_signal, numbers[i]);
 		watchers[i].data = rest;
 		ev_signal_start(rest->ev, &watchers[i]);
 	}
+	ev_signal_init(&hangup, on_hangup, SIGHUP);
+	hangup.data = rest;
+	ev_signal_start(rest->ev, &hangup);
 }
 
 static int
@@ -188,6 +152,7 @@ run(struct rest *rest)
 		upstream_close(&rest->upstream);
 	if (rest->ev != NULL)
 		ev_loop_destroy(rest->ev);
+	ports_close(rest);
 	engine_fini(&rest->engine);
 	docs_close(&rest->docs);
 	return code;

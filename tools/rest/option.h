@@ -24,17 +24,31 @@
 // clang-format off
 #define REST_OPTIONS(X)                                                                    \
 	X(server, "server", TEXT, "ADDRESS", "customerd://127.0.0.1:7410", 1, 1000,        \
-	    "customerd: customerd://HOST:PORT or unix:PATH, or several with commas")       \
+	    "customerd: customerd[s]://HOST:PORT or unix:PATH, or several with commas")    \
+	X(server_ca, "server-ca", TEXT, "FILE", "", 0, 4000,                               \
+	    "trusted authorities of customerds://, in PEM; else the system's")             \
+	X(server_certificate, "server-certificate", TEXT, "FILE", "", 0, 4000,             \
+	    "a certificate to show to customerd, in PEM")                                  \
+	X(server_key, "server-key", TEXT, "FILE", "", 0, 4000,                             \
+	    "the private key of that certificate")                                         \
 	X(listen, "listen", TEXT, "HOST:PORT", "127.0.0.1:7480", 0, 300,                   \
 	    "the address to serve; empty for none")                                        \
 	X(listen_fd, "listen-fd", NUMBER, "N", "0", 3, 1048576,                            \
 	    "a listening socket that was inherited")                                       \
+	X(tls_listen, "tls-listen", TEXT, "HOST:PORT", "", 0, 300,                         \
+	    "an address to serve as HTTPS; needs the two files below")                     \
+	X(tls_certificate, "tls-certificate", TEXT, "FILE", "", 0, 4000,                   \
+	    "the certificate and its chain, in PEM; read again on SIGHUP")                 \
+	X(tls_key, "tls-key", TEXT, "FILE", "", 0, 4000,                                   \
+	    "the private key of that certificate, without a passphrase")                   \
+	X(tls_client_ca, "tls-client-ca", TEXT, "FILE", "", 0, 4000,                       \
+	    "authorities, in PEM: only clients with a certificate of theirs are let in")   \
 	X(admin, "admin", TEXT, "HOST:PORT", "127.0.0.1:7481", 0, 300,                     \
 	    "the address of /live, /ready and /metrics; empty for none")                   \
 	X(admin_fd, "admin-fd", NUMBER, "N", "0", 3, 1048576,                              \
 	    "the same as a listening socket that was inherited")                           \
 	X(allow_plain_http, "allow-plain-http", FLAG, "", "no", 0, 1,                      \
-	    "permit --listen beyond this machine; tokens then travel in clear")            \
+	    "permit plain HTTP beyond this machine; tokens then travel in clear")            \
 	X(strict, "strict", FLAG, "", "no", 0, 1,                                          \
 	    "refuse also what the documented examples do against the vendor's own rules")  \
 	X(public_store, "public-store", NUMBER, "ID", "0", 1, 4294967295,                  \

@@ -27,6 +27,7 @@ struct rest {
 	struct metrics      metrics;
 	struct http_server *front; /* what clients see */
 	struct http_server *admin; /* /live, /ready, /metrics */
+	struct ssl_ctx_st  *tls;   /* of the front; NULL: only plain */
 	bool                is_draining;
 };
 

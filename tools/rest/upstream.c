@@ -70,10 +70,11 @@ send_ping(struct upstream *upstream)
 
 bool
 upstream_open(struct upstream *upstream, struct ev_loop *ev, const char *address,
-    struct log *log, char *why, size_t why_size)
+    const struct customerd_tls *tls, struct log *log, char *why, size_t why_size)
 {
 	struct customerd_options options = { .address = address,
 		.client_name = "customerd-rest",
+		.tls = tls,
 		.pause_ms_max = UPSTREAM_PING_MS };
 	struct customerd_error   error;
 

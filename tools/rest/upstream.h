@@ -33,9 +33,12 @@ struct upstream {
 	bool                    is_closing;
 };
 
-/* Begin to connect to ADDRESS.  False, with a sentence in WHY, for a bad address. */
+/*
+ * Begin to connect to ADDRESS, with TLS where that says so.  False, with a sentence in
+ * WHY, for a bad address or bad files.
+ */
 bool upstream_open(struct upstream *upstream, struct ev_loop *ev, const char *address,
-    struct log *log, char *why, size_t why_size);
+    const struct customerd_tls *tls, struct log *log, char *why, size_t why_size);
 
 /* End the connection; calls under way end now. */
 void upstream_close(struct upstream *upstream);

@@ -269,7 +269,7 @@ main(int argc, char *argv[])
 	    !http_server_open(
 		&echo.server, echo.ev, &application, &settings, &echo.log))
 		return EXIT_FAILURE;
-	http_server_listen(echo.server, fd);
+	http_server_listen(echo.server, fd, NULL);
 	ev_signal_init(&signals, on_signal, SIGTERM);
 	signals.data = &echo;
 	ev_signal_start(echo.ev, &signals);
