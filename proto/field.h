@@ -44,7 +44,7 @@
 	X(LANGUAGES, "list of languages") /* items */                                     \
 	X(INTEGERS, "list of integers") /* items, each 0..2^53-1 */                        \
 	X(PATCH,    "fields of the record") /* an argument: what to set */                \
-	X(PATCHES,  "list of updates")  /* an argument; items */
+	X(PATCHES,  "list of changes")  /* an argument; items */
 
 /* X(NAME, bit, text for documents) */
 #define PROTO_FIELD_FLAGS(X)                                                               \

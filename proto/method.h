@@ -26,6 +26,7 @@
 	F(ARG, REMOVE_TAGS, "remove_tags", TAGS, 0, 100, 0, NULL, NULL)                      \
 	F(ARG, IGNORE_UNKNOWN_TAGS, "ignore_unknown_tags", BOOL, 0, 1, 0, NULL, NULL)        \
 	F(ARG, ANONYMIZE,   "anonymize",   WORD, 0, 0, 0, NULL, anonymize_words)             \
+	F(ARG, CREATES,     "creates",     PATCHES, 1, UPDATE_MANY_MAX, 0, NULL, NULL)       \
 	F(ARG, UPDATES,     "updates",     PATCHES, 1, UPDATE_MANY_MAX, 0, NULL, NULL)       \
 	F(ARG, ATOMIC,      "atomic",      BOOL, 0, 1, 0, NULL, NULL)                        \
 	F(ARG, WANT,        "want",        WORD, 0, 0, 0, NULL, want_words)                  \
@@ -58,6 +59,8 @@
 #define A(name) ARG_BIT(ARG_##name)
 #define ARGS_ONE    (A(ID) | A(UID))                        /* which record */
 #define ARGS_CREATE (A(ID) | A(UID) | A(CREATED_AT) | A(SET) | A(WANT))
+/* What each item of create_many has. */
+#define ARGS_CREATE_ITEM (A(ID) | A(UID) | A(SET))
 #define ARGS_UPDATE (ARGS_ONE | A(IF_REVISION) | A(SET) | A(WANT))
 #define ARGS_DELETE (ARGS_ONE | A(IF_REVISION))
 #define ARGS_LIST   (A(LIMIT) | A(AFTER) | A(BEFORE) | A(OFFSET))
@@ -74,6 +77,7 @@
 	X(SERVER_BACKUP,   "server.backup",   JOB, OPERATE, STORE, A(DIRECTORY), 0)          \
 	X(SERVER_SCRUB,    "server.scrub",    JOB, OPERATE, STORE, 0, 0)                     \
 	X(CUSTOMER_CREATE, "customer.create", WRITE, CUSTOMERS_WRITE, CUSTOMER, ARGS_CREATE, 0) \
+	X(CUSTOMER_CREATE_MANY, "customer.create_many", WRITE, CUSTOMERS_WRITE, CUSTOMER, A(CREATES) | A(WANT), 0) \
 	X(CUSTOMER_GET,    "customer.get",    READ,  CUSTOMERS_READ, CUSTOMER, ARGS_ONE, OWN) \
 	X(CUSTOMER_FIND,   "customer.find",   READ,  CUSTOMERS_READ, CUSTOMER, A(EMAIL) | A(SLUG) | A(REFERENCE), 0) \
 	X(CUSTOMER_LIST,   "customer.list",   READ,  CUSTOMERS_READ, CUSTOMER, ARGS_LIST | A(IDS) | A(GROUP) | A(TAG) | A(REFERENCE) | A(MATCH), 0) \

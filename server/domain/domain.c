@@ -25,6 +25,7 @@ static const struct handler {
 	enum status (*finish)(struct call *call);
 } handlers[METHOD_COUNT] = {
 	[METHOD_CUSTOMER_CREATE]      = { modify_check_create, modify_create, NULL },
+	[METHOD_CUSTOMER_CREATE_MANY] = { modify_check_create_many, modify_create_many, NULL },
 	[METHOD_CUSTOMER_GET]         = { query_check_get,     query_get,     NULL },
 	[METHOD_CUSTOMER_FIND]        = { query_check_find,    query_find,    NULL },
 	[METHOD_CUSTOMER_LIST]        = { list_check,          list_run,      NULL },

@@ -1,5 +1,5 @@
 /*
- * modify -- the WRITE methods: create, update, update_many, delete.
+ * modify -- the WRITE methods: create, update, delete, and many of them in one call.
  *
  * The check runs on the loop and leaves a patch for each record in the call; the
  * rest runs on the writer, through edit.
@@ -12,11 +12,13 @@
 
 enum status modify_check_create(struct call *call);
 enum status modify_check_update(struct call *call);
+enum status modify_check_create_many(struct call *call);
 enum status modify_check_update_many(struct call *call);
 enum status modify_check_delete(struct call *call);
 
 enum status modify_create(struct call *call, struct kv_txn *txn);
 enum status modify_update(struct call *call, struct kv_txn *txn);
+enum status modify_create_many(struct call *call, struct kv_txn *txn);
 enum status modify_update_many(struct call *call, struct kv_txn *txn);
 enum status modify_delete(struct call *call, struct kv_txn *txn);
 

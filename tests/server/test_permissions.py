@@ -11,7 +11,7 @@ from support.customerd import (SCOPES, Refused, Shop, describe, fresh, get, must
 # What a call of each verb needs to get past the arguments, or at least to them.
 ARGUMENTS = {"get": {"id": 1}, "delete": {"id": 2**53 - 1}, "find": {}, "list": {},
              "create": {"set": {}}, "update": {"id": 2**53 - 1, "set": {}},
-             "update_many": {"updates": []}, "verify_password": {"id": 1, "password": "x"},
+             "update_many": {"updates": []}, "create_many": {"creates": []}, "verify_password": {"id": 1, "password": "x"},
              "anonymize": {"id": 2**53 - 1, "anonymize": "cancel"}, "status": {}, "backup": {"directory": "/etc"}, "scrub": {},
              "read": {}, "history": {"id": 2**53 - 1}, "subscribe": {"credit": 1},
              "credit": {"subscription": 404, "credit": 1}, "unsubscribe": {"subscription": 404}}

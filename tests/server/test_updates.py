@@ -358,3 +358,67 @@ def test_a_poison_request_among_many_fails_alone(c, ada):
         except Refused as refusal:
             codes.append(refusal.code)
     assert codes == ["INVALID" if n % 10 == 5 else "OK" for n in range(120)]
+
+
+# -- many at once: creating --------------------------------------------------------------
+
+
+def new(**fields):
+    return {"set": {"email": fresh("many") + "@example.com", **fields}}
+
+
+def test_many_are_created_in_one_call(c):
+    creates = [new(first_name=name) for name in ("Ada", "Grace", "Wei")]
+    results = c.call("customer.create_many", {"creates": creates})["results"]
+    assert [one["revision"] for one in results] == [1, 1, 1]
+    assert [get(c, one)["first_name"] for one in results] == ["Ada", "Grace", "Wei"]
+    (record,) = c.call("customer.create_many", {"creates": [new(notes="n")],
+                                                "want": "record"})["results"]
+    assert record == get(c, record)
+
+
+def test_all_are_created_or_none(shop, c):
+    before = c.call("customer.list", {"limit": 1})["total"]
+    there = must_create(c)
+    one, other = new(), new()
+    refused(c, "customer.create_many", {"creates": [
+        one, {"set": {"email": there["email"]}}, {"set": {"email": "x"}, "uid": "short"},
+        {"x": 1}]}, "INVALID",
+        {"creates.2.set.email": "TOO_SHORT", "creates.2.uid": "BAD_FORMAT",
+         "creates.3.x": "UNKNOWN_FIELD", "creates.3.set.email": "REQUIRED"})
+    refused(c, "customer.create_many", {"creates": [
+        one, {"set": {"email": there["email"].upper()}}, other,
+        {"set": {"email": fresh("g") + "@example.com", "group": 999}}]}, "INVALID",
+        {"creates.1.set.email": "TAKEN", "creates.3.set.group": "MISSING"})
+    refused(c, "customer.create_many", {"creates": [one, other, one]}, "INVALID",
+            {"creates.2.set.email": "TAKEN"})
+    assert c.call("customer.list", {"limit": 1})["total"] == before + 1
+
+
+def test_creating_many_has_the_bounds_of_updating_many(c):
+    refused(c, "customer.create_many", {"creates": [new() for _ in range(101)]}, "INVALID",
+            {"creates": "TOO_MANY"})
+    refused(c, "customer.create_many", {"creates": []}, "INVALID")
+    refused(c, "customer.create_many", {}, "INVALID", {"creates": "REQUIRED"})
+    refused(c, "customer.create_many", {"creates": [new(password="p") for _ in range(11)]},
+            "INVALID", {"creates": "TOO_MANY"})
+
+
+def test_ids_of_many_are_for_imports(shop, c):
+    clerk = shop.dial(["customers.write"])
+    refused(clerk, "customer.create_many", {"creates": [new(), {**new(), "id": 9}]}, "FORBIDDEN")
+    (one, other) = c.call("customer.create_many", {
+        "creates": [{**new(), "id": 5_000_000, "uid": "Many000001"}, new()]})["results"]
+    assert (one["id"], one["uid"]) == (5_000_000, "Many000001") and other["id"] == 5_000_001
+    refused(c, "customer.create_many", {"creates": [new(), {**new(), "id": 5_000_000}]},
+            "INVALID", {"creates.1.id": "TAKEN"})
+
+
+def test_creating_many_again_with_its_key_creates_nothing(c):
+    call = {"creates": [new(), new()]}
+    key = fresh("key")
+    first = c.call("customer.create_many", call, idempotency_key=key)
+    before = c.call("customer.list", {"limit": 1})["total"]
+    assert c.call("customer.create_many", call, idempotency_key=key) == first
+    c.call("customer.create_many", {"creates": [new()]}, dry_run=True)
+    assert c.call("customer.list", {"limit": 1})["total"] == before

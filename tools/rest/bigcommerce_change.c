@@ -267,110 +267,55 @@ bigcommerce_update(struct work *work)
 
 /* ---- creating ---- */
 
-/* The arguments of customer.create for ITEM, and what is wrong with it. */
+/* {creates, want}, and what is wrong with them. */
 static struct slice
-pack_create(struct work *work, const json_t *item, size_t number)
+pack_creates(struct work *work)
 {
+	size_t          count = json_array_size(work->body);
 	struct decoding in;
 	struct buf      buf;
-	char            path[32];
+	char            path[FAULT_PATH_BYTES];
+	size_t          place;
 
-	snprintf(path, sizeof(path), "%zu.", number);
-	decode_begin(&in, work, true, path);
-	decode_fields(&in, bigcommerce_customers.fields, item);
 	buf_init(&buf, FRAME_BYTES_MAX);
 	pack_map(&buf, 2);
-	decode_pack(&in, &buf);
+	pack_literal(&buf, "creates");
+	pack_array(&buf, (uint32_t)count);
+	for (size_t i = 0; i < count; i++) {
+		snprintf(path, sizeof(path), "%zu.", i);
+		decode_begin(&in, work, true, path);
+		decode_fields(
+		    &in, bigcommerce_customers.fields, json_array_get(work->body, i));
+		place = pack_map_open(&buf);
+		pack_map_close(&buf, place, decode_pack(&in, &buf));
+		decode_end(&in);
+	}
 	pack_literal(&buf, "want");
 	pack_literal(&buf, "record");
-	decode_end(&in);
 	return work_keep(work, &buf);
 }
 
-/* Two items of one call must not want the same email. */
-static void
-note_repeats(struct work *work)
-{
-	size_t count = json_array_size(work->body);
-
-	for (size_t i = 0; i < count; i++) {
-		const json_t *email =
-		    json_object_get(json_array_get(work->body, i), "email");
-
-		for (size_t k = 0; k < i && json_is_string(email); k++) {
-			const json_t *other =
-			    json_object_get(json_array_get(work->body, k), "email");
-			struct field_fault *noted;
-
-			if (!json_is_string(other) ||
-			    !http_word_equal(json_slice(email), json_slice(other)))
-				continue;
-			noted = work_fault(work, FAULT_TAKEN, NULL, "email");
-			if (noted != NULL)
-				noted->value = email;
-		}
-	}
-}
-
-/* Make all calls, or only try them.  False: not all are answered yet, or refused. */
-static bool
-create_all(struct work *work, const struct slice *args, size_t count, bool probes,
-    const struct answer **answers)
-{
-	bool is_complete = true;
-
-	work->part_count = (unsigned)count;
-	for (size_t i = 0; i < count; i++) {
-		work->probes = probes;
-		work->part = (unsigned)i + 1;
-		answers[i] = work_call(work, METHOD_CUSTOMER_CREATE, args[i]);
-		work->probes = false;
-		is_complete = is_complete && answers[i] != NULL;
-	}
-	for (size_t i = 0; i < count && is_complete; i++) {
-		if (answers[i]->status == STATUS_INVALID) {
-			work->object = json_array_get(work->body, i);
-			snprintf(
-			    work->object_path, sizeof(work->object_path), "%zu.", i);
-			work_note_violations(work, answers[i]);
-		} else if (answers[i]->status != STATUS_OK) {
-			work_refuse_answer(work, answers[i]);
-			return false;
-		}
-	}
-	if (!is_complete || work->fault_count == 0)
-		return is_complete;
-	work_refuse_faults(work);
-	return false;
-}
-
-/* All are tried before the first is made, since there is no call for many. */
+/* All or none. */
 void
 bigcommerce_create(struct work *work)
 {
-	struct slice         args[BIGCOMMERCE_ITEMS_MAX];
-	const struct answer *answers[BIGCOMMERCE_ITEMS_MAX];
-	struct out           json;
-	size_t               count;
+	const struct answer *answer;
+	struct slice         args;
 
 	if (!bigcommerce_check_list(work, work->body, BIGCOMMERCE_ITEMS_MAX))
 		return;
-	count = json_array_size(work->body);
-	for (size_t i = 0; i < count; i++)
-		args[i] = pack_create(work, json_array_get(work->body, i), i);
-	note_repeats(work);
-	if (!create_all(work, args, count, true, answers) ||
-	    (!work->dry_run && !create_all(work, args, count, false, answers)))
+	args = pack_creates(work);
+	work->probes = work->fault_count > 0;
+	answer = work_call(work, METHOD_CUSTOMER_CREATE_MANY, args);
+	work->probes = false;
+	if (answer == NULL)
 		return;
-	json = work_json(work);
-	out_open(&json, '{');
-	out_key(&json, "data");
-	out_open(&json, '[');
-	for (size_t i = 0; i < count; i++)
-		bigcommerce_write_one(&json, work, answers[i]->result);
-	out_close(&json, ']');
-	out_key(&json, "meta");
-	out_raw(&json, "{}");
-	out_close(&json, '}');
-	work_respond(work, 200, &json);
+	if (answer->status == STATUS_INVALID)
+		work_note_violations(work, answer);
+	if (work->fault_count > 0)
+		work_refuse_faults(work);
+	else if (answer->status != STATUS_OK)
+		work_refuse_answer(work, answer);
+	else
+		answer_results(work, answer);
 }

@@ -112,7 +112,8 @@ fault_place_of(struct fault_place *place, const struct work *work, struct slice 
 	struct slice           step = take_step(&path);
 
 	*place = (struct fault_place){ .row = NULL };
-	if (slice_equal(step, SLICE("updates"))) {
+	if (slice_equal(step, SLICE("updates")) ||
+	    slice_equal(step, SLICE("creates"))) {
 		append(place, take_step(&path));
 		step = take_step(&path);
 	}

@@ -177,7 +177,6 @@ note_violation(struct work *work, struct customerd_slice error)
 	struct fault_place     place;
 	struct field_fault    *noted;
 	enum fault             fault = FAULT_CONFLICT;
-	char                   where[FAULT_PATH_BYTES];
 
 	customerd_get_text(error, "path", &path);
 	customerd_get_text(error, "code", &code);
@@ -187,11 +186,10 @@ note_violation(struct work *work, struct customerd_slice error)
 			slice_text(rule_info((enum rule)i)->name), from_client(code)))
 			fault = i;
 	fault_place_of(&place, work, from_client(path));
-	snprintf(where, sizeof(where), "%s%.100s", work->object_path, place.path);
 	/* What was found wrong here was not sent, and so the server misses it. */
-	if (has_fault_at(work, where))
+	if (has_fault_at(work, place.path))
 		return;
-	noted = work_fault(work, fault, place.row, where);
+	noted = work_fault(work, fault, place.row, place.path);
 	if (noted == NULL)
 		return;
 	noted->shape = place.shape;

@@ -77,17 +77,16 @@ struct work {
 	json_t               *body;
 	bool                  has_form; /* the body is one: its values are texts */
 	bool                  response_is_created; /* wants a Location */
-	const json_t         *object;  /* in the body: what paths of faults begin at */
-	char          object_path[24]; /* where that is: "", or "0." of a list */
-	const json_t *links;           /* beside the fields; set by unwrap() */
-	enum reason   local_reason;    /* found wrong before the server was asked */
-	struct slice  local_subject;
-	bool          is_refused;  /* LOCAL_REASON counts */
-	bool          looks_first; /* existence goes before the body's errors */
-	bool          probes;      /* changes are only tried */
-	bool          is_answered;
-	bool          has_credentials; /* checked for form, not yet for truth */
-	bool          is_gone;         /* the client, so nobody waits */
+	const json_t         *object; /* in the body: what paths of faults begin at */
+	const json_t         *links;  /* beside the fields; set by unwrap() */
+	enum reason  local_reason;    /* found wrong before the server was asked */
+	struct slice local_subject;
+	bool         is_refused;  /* LOCAL_REASON counts */
+	bool         looks_first; /* existence goes before the body's errors */
+	bool         probes;      /* changes are only tried */
+	bool         is_answered;
+	bool         has_credentials; /* checked for form, not yet for truth */
+	bool         is_gone;         /* the client, so nobody waits */
 
 	struct call_made *calls[WORK_CALLS_MAX];
 	unsigned          call_count, pending;
