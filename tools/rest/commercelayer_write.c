@@ -67,8 +67,9 @@ commercelayer_tag_named(struct work *work, struct slice name)
 	return answer != NULL && answer->status == STATUS_OK ? answer : NULL;
 }
 
-static void
-write_identifier(struct out *out, const struct resource *resource, struct slice record)
+void
+commercelayer_write_identifier(
+    struct out *out, const struct resource *resource, struct slice record)
 {
 	struct parts parts;
 
@@ -95,7 +96,8 @@ commercelayer_write_linkage(
 	if (strcmp(name, "customer_group") == 0) {
 		answer = commercelayer_group_of(work, parts);
 		if (answer != NULL)
-			write_identifier(out, &commercelayer_groups, answer->result);
+			commercelayer_write_identifier(
+			    out, &commercelayer_groups, answer->result);
 		else
 			out_nil(out);
 		return;
@@ -106,7 +108,8 @@ commercelayer_write_linkage(
 	     i--) {
 		answer = commercelayer_tag_named(work, reader_text(&reader));
 		if (answer != NULL)
-			write_identifier(out, &commercelayer_tags, answer->result);
+			commercelayer_write_identifier(
+			    out, &commercelayer_tags, answer->result);
 	}
 	out_close(out, ']');
 }

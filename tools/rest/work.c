@@ -10,7 +10,7 @@
 #include "tools/rest/engine.h"
 #include "tools/rest/work_internal.h"
 
-#define TEXT_BYTES_MAX 2048u
+#define TEXT_BYTES_MAX (HTTP_TARGET_BYTES_MAX + 1024u) /* a link keeps its query */
 
 /* ---- calls ---- */
 
