@@ -1,7 +1,9 @@
 """JSON as nobody should send it: refused by every format in its own words, never with a 5xx,
 and the request behind it on the connection is answered."""
 
+import base64
 import json
+import os
 
 import pytest
 
@@ -36,6 +38,35 @@ def test_what_is_no_json_is_refused(platforms, format):
             assert isinstance(answer.json, dict)
             # What was sent is not repeated.
             assert b"\xff" not in answer.body
+
+
+# Of JSONTestSuite (Nicolas Seriot, MIT licence), what is no JSON (n_) and what a reader may
+# take or not (i_): a name and base64 on each line.  Its two longest are made here.
+SUITE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "json_test_suite.txt")
+
+
+def suite():
+    with open(SUITE, encoding="ascii") as file:
+        cases = {name: base64.b64decode(text) for name, text in (
+            (line.rstrip("\n") + " ").split(" ")[:2] for line in file)}
+    cases["n_structure_100000_opening_arrays"] = b"[" * 100000
+    cases["n_structure_open_array_object"] = b'[{"":' * 50000 + b"\n"
+    return cases
+
+
+@pytest.mark.parametrize("format", sorted(TARGETS))
+def test_the_json_test_suite(platforms, format):
+    method, target, headers, status = TARGETS[format]
+    cases = suite()
+    assert sum(name.startswith("n_") for name in cases) >= 187
+    with Dialogue(platforms.shim.address) as dialogue:
+        for name, body in cases.items():
+            answer = dialogue.send(request(method, target, dict(headers), body)).answer()
+            if name.startswith("n_") and body.strip():
+                assert answer.status == status, (name, answer)
+            else:
+                assert answer.status in (200, 400, 422), (name, answer)
+            assert isinstance(answer.json, dict)
 
 
 ODD = [

@@ -117,6 +117,15 @@ def test_head_is_get_without_its_body(platforms, format):
 
 
 @pytest.mark.parametrize("format", FORMATS)
+def test_credentials_that_come_twice_are_none(platforms, format):
+    target, headers = READS[format]
+    name = "X-Auth-Token" if format == "bigcommerce" else "Authorization"
+    twice = request("GET", target, dict(headers), None).replace(
+        b"\r\n\r\n", ("\r\n%s: %s\r\n\r\n" % (name, headers[name])).encode())
+    assert platforms.shim.ask(twice).status == (403 if format == "ecwid" else 401)
+
+
+@pytest.mark.parametrize("format", FORMATS)
 def test_no_token_is_in_the_log(platforms, format):
     target, headers = READS[format]
     platforms.ask("GET", target, headers)

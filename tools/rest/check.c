@@ -76,12 +76,26 @@ take_credential(struct work *work, const struct credential *credential)
 	return true;
 }
 
+/* Whether a header with credentials comes twice: two readers may take either. */
+static bool
+has_two_credentials(const struct work *work)
+{
+	const struct http_request *request = &work->exchange->request;
+	const struct credential   *one = work->format->credentials;
+
+	for (; one->kind != CREDENTIAL_END; one++)
+		if (one->kind == CREDENTIAL_HEADER &&
+		    http_header_count(request, one->name) > 1)
+			return true;
+	return http_header_count(request, "Authorization") > 1;
+}
+
 static void
 check_credentials(struct work *work)
 {
 	const struct credential *credential = work->format->credentials;
 
-	if (http_header_count(&work->exchange->request, "Authorization") > 1) {
+	if (has_two_credentials(work)) {
 		work_find_wrong(work, REASON_BAD_CREDENTIALS, slice_of(NULL, 0));
 		return;
 	}

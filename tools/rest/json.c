@@ -88,14 +88,13 @@ words_for(const char *said)
 	return "Expecting value";
 }
 
-json_t *
-json_read(struct slice text, struct json_problem *problem)
+static json_t *
+parse(struct slice text, struct json_problem *problem)
 {
 	json_error_t error;
 	json_t      *value;
 	size_t       offset = 0;
 
-	*problem = (struct json_problem){ .line = 1, .column = 1 };
 	if (is_too_deep(text, &offset)) {
 		snprintf(problem->what, sizeof(problem->what), "Nested too deeply");
 		locate(problem, text, offset);
@@ -110,6 +109,23 @@ json_read(struct slice text, struct json_problem *problem)
 		locate(problem, text, token_begin(text, offset));
 	}
 	return value;
+}
+
+json_t *
+json_read(struct slice text, struct json_problem *problem)
+{
+	json_t     *value;
+	const char *nul = text.len > 0 ? memchr(text.data, '\0', text.len) : NULL;
+
+	*problem = (struct json_problem){ .line = 1, .column = 1 };
+	value = parse(text, problem);
+	/* jansson takes a NUL behind the value for the end. */
+	if (value == NULL || nul == NULL)
+		return value;
+	json_decref(value);
+	snprintf(problem->what, sizeof(problem->what), "Extra data");
+	locate(problem, text, (size_t)(nul - text.data));
+	return NULL;
 }
 
 unsigned
