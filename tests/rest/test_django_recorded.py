@@ -100,6 +100,8 @@ REQUESTS = {
     "POST create": ("POST", "/api/v1/customers/", {"Authorization": None}, dict(
         NAMES, email="n@example.com", password="sup3r-s3cret", password2="sup3r-s3cret",
         date_of_birth="1990-01-15")),
+    "POST token wrong": ("POST", "/auth/token/", {"Authorization": None}, {
+        "email": "n@example.com", "password": "not the password"}),
     "DELETE own": ("DELETE", ITEM % JOHN, {}, None),
 }
 
@@ -109,7 +111,6 @@ EXCEPTIONS = {
     "PUT postal_code negative": "what is out of range is 400, not a crash",
     "POST create errors": "the list of common passwords is Django's own",
     "POST token": "tokens are opaque, and not the recorded ones",
-    "POST token wrong": "shown in limits.http",
     "GET after delete (inactive user token)":
         "the token of a deleted customer is no token any more",
 }

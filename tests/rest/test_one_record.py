@@ -9,6 +9,7 @@ import pytest
 from support.rest import BC, CL, DJANGO, ECWID
 
 ID = 177737165
+TIME = "2024-06-04 21:15:10 +0000"  # 1717535710000 ms, as Ecwid has it
 
 # The table of DESIGN.md: the record's field, two values, and where each format has it.
 FIELDS = [
@@ -56,17 +57,38 @@ FIELDS = [
      dict(django="address.state", ecwid="billingPerson.stateOrProvinceName")),
     ("billing_address.country", ["Germany", "France"],
      dict(django="address.country", ecwid="billingPerson.countryName")),
+    ("billing_address.postal_code", ["89501", "1"],
+     dict(django="address.postal_code", ecwid="billingPerson.postalCode")),
+    ("billing_address.name", ["Ada King", "Cher"], dict(ecwid="billingPerson.name")),
+    ("billing_address.state_code", ["NV", "CA"],
+     dict(ecwid="billingPerson.stateOrProvinceCode")),
+    ("billing_address.country_code", ["DE", "US"], dict(ecwid="billingPerson.countryCode")),
     ("billing_address.company", ["Acme", "Ajax"], dict(ecwid="billingPerson.companyName")),
     ("billing_address.phone", ["1", "2"], dict(ecwid="billingPerson.phone")),
-    ("shipping_addresses", [[{"id": 5, "street": "a\nb", "city": "c"}], []],
+    ("shipping_addresses", [[
+        {"id": 5, "name": "Ada", "company": "Acme", "street": "a\nb", "city": "c",
+         "state": "Nevada", "state_code": "NV", "country": "Germany", "country_code": "DE",
+         "postal_code": "01234", "phone": "1"}, {"id": 6, "city": "x"}], []],
      dict(ecwid="shippingAddresses")),
-    ("contacts", [[{"id": 7, "type": "EMAIL", "contact": "a@example.com", "default": True,
-                    "order_by": 2, "timestamp": 1717535710000}], []],
+    ("contacts", [[
+        {"id": 7, "type": "EMAIL", "contact": "a@example.com", "handle": "a", "note": "b\nc",
+         "default": True, "order_by": 2, "timestamp": 1717535710000}], []],
      dict(ecwid="contacts")),
 ]
 
-# Where a format's own names and times differ within a value.
-ECWID_CONTACT = {"order_by": "orderBy"}
+# Written by a test of its own below, or by requests that say more than one value.
+ELSEWHERE = {
+    "commercelayer": {"password", "_add_tags", "_remove_tags", "_request_anonymization",
+                      "_cancel_anonymization"},
+    "django": set(),
+    "bigcommerce": {"authentication.new_password"},
+    "ecwid": {"name", "taxExempt"},
+}
+
+# Ecwid's names within a list.
+ECWID_NAMES = {"order_by": "orderBy", "company": "companyName", "state_code":
+               "stateOrProvinceCode", "state": "stateOrProvinceName", "country":
+               "countryName", "country_code": "countryCode", "postal_code": "postalCode"}
 
 
 def put(body, path, value):
@@ -110,11 +132,12 @@ class Django:
         body = {}
         if path.startswith("address."):
             body["address"] = dict(self.ADDRESS)
-        put(body, path, value)
+        put(body, path, int(value) if path == "address.postal_code" else value)
         return self.platforms.ask("PUT", self.target, self.headers, body)
 
     def read(self, path):
-        return at(self.platforms.ask("GET", self.target, self.headers).json, path)
+        value = at(self.platforms.ask("GET", self.target, self.headers).json, path)
+        return str(value) if path == "address.postal_code" else value
 
 
 class Bigcommerce:
@@ -140,25 +163,30 @@ class Ecwid:
     def __init__(self, platforms):
         self.platforms = platforms
 
-    def theirs(self, path, value):
-        if path == "contacts":
-            return [{ECWID_CONTACT.get(k, k): "2024-06-04 21:15:10 +0000"
-                     if k == "timestamp" else v for k, v in c.items()} for c in value]
-        return value
+    @staticmethod
+    def theirs(value):
+        """VALUE of the record as this format has it."""
+        if not isinstance(value, list):
+            return value
+        return [{ECWID_NAMES.get(k, k): TIME if k == "timestamp" else v
+                 for k, v in item.items()} for item in value]
+
+    @staticmethod
+    def ours(value):
+        if not isinstance(value, list):
+            return value
+        names = {name: own for own, name in ECWID_NAMES.items()}
+        assert all(item.get("timestamp", TIME) == TIME for item in value)
+        return [{names.get(k, k): 1717535710000 if k == "timestamp" else v
+                 for k, v in item.items()} for item in value]
 
     def write(self, path, value):
         body = {}
-        put(body, path, self.theirs(path, value))
+        put(body, path, self.theirs(value))
         return self.platforms.ask("PUT", self.target, ECWID, body)
 
     def read(self, path):
-        value = at(self.platforms.ask("GET", self.target, ECWID).json, path)
-        if path == "contacts":
-            back = {name: own for own, name in ECWID_CONTACT.items()}
-            assert all(c["timestamp"] == "2024-06-04 21:15:10 +0000" for c in value)
-            return [{back.get(k, k): 1717535710000 if k == "timestamp" else v
-                     for k, v in c.items()} for c in value]
-        return value
+        return self.ours(at(self.platforms.ask("GET", self.target, ECWID).json, path))
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +246,62 @@ def test_every_field_of_the_record_is_in_the_table():
     own = {"password", "tags", "tax_exempt", "total_orders_count", "jwt_custom_claim",
            "registration_ip_address", "origin_channel_id", "billing_address"}
     assert names - own == {field for field, _, _ in FIELDS if "." not in field}
+
+
+def leaves(schema, before=""):
+    """The paths of all values in an object that SCHEMA describes."""
+    for name, inner in schema["properties"].items():
+        if "properties" in inner:
+            yield from leaves(inner, before + name + ".")
+        else:
+            yield before + name
+
+
+@pytest.mark.parametrize("format", sorted(ELSEWHERE))
+def test_every_field_that_a_format_writes_is_in_the_table(platforms, format):
+    document = platforms.ask("GET", "/openapi/%s.json" % format).json
+    schema = document["components"]["schemas"]["customers_change"]
+    here = {places[format]: values for _, values, places in FIELDS if format in places}
+    assert set(leaves(schema)) == here.keys() | ELSEWHERE[format]
+    for name, inner in schema["properties"].items():
+        # Of a list of objects, each key of the objects.
+        items = inner.get("items", {}).get("properties")
+        if items:
+            written = {key for values in here[name] for item in values for key in item}
+            assert {ECWID_NAMES.get(key, key) for key in written} == items.keys(), name
+
+
+def test_contacts_of_their_own_are_those_of_the_record(sides):
+    native, formats = sides
+    layer, target = formats["ecwid"].platforms, Ecwid.target + "/contacts"
+    assert formats["ecwid"].write("contacts", []).status == 200
+    contact = {"type": "PHONE", "contact": "1", "handle": "h", "note": "n", "default": True,
+               "order_by": 4, "timestamp": 1717535710000}
+    (sent,) = Ecwid.theirs([contact])
+    assert layer.ask("POST", target, ECWID, sent).status == 200
+    (made,) = stored(native, "contacts")
+    assert made == dict(contact, id=made["id"])
+    listed = layer.ask("GET", target, ECWID).json["items"]
+    assert Ecwid.ours(listed) == [made] == formats["ecwid"].read("contacts")
+    for key, value in [("contact", "2"), ("type", "WHATSAPP"), ("note", None),
+                       ("default", False), ("order_by", 0)]:
+        answer = layer.ask("PUT", "%s/%d" % (target, made["id"]), ECWID,
+                           {ECWID_NAMES.get(key, key): value})
+        assert answer.status == 200, answer
+        assert same(value, stored(native, "contacts")[0].get(key)), key
+    native.call("customer.update", {"id": ID, "set": {"contacts": [made]}})
+    (read,) = layer.ask("GET", target, ECWID).json["items"]
+    assert Ecwid.ours([read]) == [made]
+
+
+def test_an_exemption_goes_with_a_tax_id(sides):
+    native, formats = sides
+    body = {"taxId": "GB1", "taxIdValid": True, "taxExempt": True}
+    platforms = formats["ecwid"].platforms
+    assert platforms.ask("PUT", Ecwid.target, ECWID, body).status == 200
+    assert stored(native, "tax_exempt") is True and formats["ecwid"].read("taxExempt") is True
+    assert formats["ecwid"].write("taxExempt", False).status == 200
+    assert stored(native, "tax_exempt") is False
 
 
 @pytest.mark.parametrize("name, first, last", [
