@@ -1,5 +1,6 @@
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/buf.h"
 
@@ -13,11 +14,37 @@ buf_init(struct buf *buf, size_t bytes_max)
 	*buf = (struct buf){ .bytes_max = bytes_max };
 }
 
+/* A secret that is forgotten must not be found in a core dump. */
+static void
+wipe(const struct buf *buf, size_t from, size_t to)
+{
+	if (buf->secret && from < to)
+		explicit_bzero(buf->data + from, to - from);
+}
+
 void
 buf_fini(struct buf *buf)
 {
+	wipe(buf, 0, buf->size);
 	free(buf->data);
-	buf_init(buf, buf->bytes_max);
+	*buf = (struct buf){ .bytes_max = buf->bytes_max, .secret = buf->secret };
+}
+
+/* As realloc() to SIZE, which leaves what was there to whoever comes next. */
+static char *
+resize(const struct buf *buf, size_t size)
+{
+	char *data;
+
+	if (!buf->secret)
+		return realloc(buf->data, size);
+	if ((data = malloc(size)) == NULL)
+		return NULL;
+	if (buf->len > 0)
+		memcpy(data, buf->data, buf->len);
+	wipe(buf, 0, buf->size);
+	free(buf->data);
+	return data;
 }
 
 /* Own at least SIZE_MIN bytes, which is no more than the bound. */
@@ -32,7 +59,7 @@ grow(struct buf *buf, size_t size_min)
 		size *= 2;
 	if (size < size_min || size > buf->bytes_max)
 		size = buf->bytes_max;
-	data = realloc(buf->data, size);
+	data = resize(buf, size);
 	if (data == NULL)
 		return false;
 	buf->data = data;
@@ -79,12 +106,14 @@ buf_drop(struct buf *buf, size_t len)
 	buf->len -= len;
 	if (len > 0 && buf->len > 0)
 		memmove(buf->data, buf->data + len, buf->len);
+	wipe(buf, buf->len, buf->len + len);
 }
 
 void
 buf_truncate(struct buf *buf, size_t len)
 {
 	assert(len <= buf->len);
+	wipe(buf, len, buf->len);
 	buf->len = len;
 	buf->failed = false;
 }
@@ -101,7 +130,7 @@ buf_clear(struct buf *buf, size_t bytes_kept)
 		buf_fini(buf);
 		return;
 	}
-	data = realloc(buf->data, bytes_kept);
+	data = resize(buf, bytes_kept);
 	if (data == NULL)
 		return; /* could not shrink; it is still ours */
 	buf->data = data;

@@ -20,6 +20,7 @@ struct buf {
 	size_t size;      /* bytes allocated */
 	size_t bytes_max; /* len never grows past this */
 	bool   failed;    /* a put was lost */
+	bool   secret;    /* wipe what is forgotten; the owner sets and resets it */
 };
 
 /* Make BUF empty, without memory of its own yet, to hold at most BYTES_MAX bytes. */

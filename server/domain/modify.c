@@ -199,6 +199,7 @@ modify_pack_result(const struct edit *edit, struct buf *buf)
 	pack_literal(buf, "changed");
 	pack_bool(buf, edit->changed);
 	if (call->method->number == METHOD_TOKEN_CREATE) {
+		buf->secret = true;
 		pack_literal(buf, "token"); /* the only time that it is told */
 		pack_raw(buf, call->args.value[ARG_TOKEN]);
 	}

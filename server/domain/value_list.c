@@ -125,13 +125,13 @@ is_repeated(const struct buf *out, const size_t *at, uint32_t count)
 static void
 recount(struct buf *out, size_t start, size_t first, uint32_t count)
 {
-	struct slice items = part(out, first, out->len);
+	const size_t len = out->len - first;
 
-	buf_truncate(out, start);
+	out->len = start; /* buf_truncate() would wipe, in a secret one */
 	pack_array(out, count);
 	assert(out->len <= first);
-	memmove(out->data + out->len, items.data, items.len);
-	out->len += items.len;
+	memmove(out->data + out->len, out->data + first, len);
+	out->len += len;
 }
 
 /* What the items of a set are, but for the words of WORDS. */

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
@@ -162,6 +163,7 @@ read_afresh(struct conn *conn)
 
 	if (conn->state == CONN_OPEN)
 		buf_put(&conn->in, input + taken, len - taken);
+	sodium_memzero(input, len);
 	if (conn->in.failed)
 		conn_refuse(conn, STATUS_NO_MEMORY, NULL);
 }
@@ -463,6 +465,7 @@ conn_open(
 	conn->id = id;
 	auth_init(&conn->auth, is_operator);
 	buf_init(&conn->in, IN_BYTES_MAX);
+	conn->in.secret = true; /* tokens and passwords arrive in it */
 	buf_init(&conn->out, CONN_OUTPUT_BYTES_MAX);
 	link_init(&conn->requests);
 	link_init(&conn->subscriptions);

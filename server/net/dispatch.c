@@ -97,6 +97,7 @@ answer(struct request *request, enum status status)
 		link_remove(&request->link);
 		conn->weight -= request->weight;
 		if (status == STATUS_OK) {
+			conn->out.secret |= request->result.secret;
 			message_pack_result(&conn->out, request->msgid);
 			pack_raw(&conn->out, buf_slice(&request->result));
 		} else {

@@ -18,6 +18,7 @@ request_new(struct loop *loop)
 	request->loop = loop;
 	arena_init(&request->arena, CALL_ARENA_BYTES_MAX);
 	buf_init(&request->scratch, CALL_ARENA_BYTES_MAX);
+	request->scratch.secret = true; /* passwords come through it */
 	buf_init(&request->result, REQUEST_RESULT_BYTES_MAX);
 	return request;
 }
@@ -55,6 +56,7 @@ request_give(struct request *request)
 	arena_reset(&request->arena);
 	buf_clear(&request->scratch, REQUEST_BYTES_KEPT);
 	buf_clear(&request->result, REQUEST_BYTES_KEPT);
+	request->result.secret = false;
 	request->conn = NULL;
 	link_prepend(&loop->requests, &request->link); /* the next to be taken: warm */
 	loop->requests_kept++;

@@ -29,6 +29,7 @@ value_begin(void **state)
 
 	buf_init(&fixture.in, IN_BYTES_MAX);
 	buf_init(&fixture.out, IN_BYTES_MAX);
+	fixture.out.secret = true; /* as the server has it */
 	buf_init(&fixture.again, IN_BYTES_MAX);
 	*state = &fixture;
 	return 0;

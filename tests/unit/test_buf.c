@@ -192,6 +192,55 @@ clearing_keeps_as_much_memory_as_asked(void **state)
 	buf_fini(&buf);
 }
 
+/* How many of the bytes that BUF has, but does not use, are not 0. */
+static size_t
+count_left(const struct buf *buf)
+{
+	size_t count = 0;
+
+	for (size_t i = buf->len; i < buf->size; i++)
+		count += buf->data[i] != 0;
+	return count;
+}
+
+static void
+a_secret_that_is_forgotten_is_wiped(void **state)
+{
+	struct buf buf;
+
+	(void)state;
+	buf_init(&buf, 1000);
+	buf.secret = true;
+	memset(buf_reserve(&buf, 256), 0, 256);
+	buf_put(&buf, "open sesame", 11);
+	buf_truncate(&buf, 4);
+	assert_int_equal(count_left(&buf), 0);
+	buf_put(&buf, "door", 4);
+	buf_drop(&buf, 4);
+	assert_true(slice_equal(buf_slice(&buf), SLICE("door")));
+	assert_int_equal(count_left(&buf), 0);
+	buf_clear(&buf, 256);
+	assert_int_equal(count_left(&buf), 0);
+	buf_fini(&buf);
+	assert_true(buf.secret);
+}
+
+static void
+a_secret_grows_as_anything_does(void **state)
+{
+	struct buf buf;
+
+	(void)state;
+	buf_init(&buf, 10000);
+	buf.secret = true;
+	for (unsigned i = 0; i < 1000; i++)
+		buf_put(&buf, "0123456789", 10);
+	assert_int_equal(buf.len, 10000);
+	for (unsigned i = 0; i < 1000; i++)
+		assert_memory_equal(buf.data + (size_t)i * 10, "0123456789", 10);
+	buf_fini(&buf);
+}
+
 int
 main(void)
 {
@@ -206,6 +255,8 @@ main(void)
 		cmocka_unit_test(what_is_behind_the_dropped_moves_to_the_front),
 		cmocka_unit_test(cutting_the_end_off_forgets_the_failure),
 		cmocka_unit_test(clearing_keeps_as_much_memory_as_asked),
+		cmocka_unit_test(a_secret_that_is_forgotten_is_wiped),
+		cmocka_unit_test(a_secret_grows_as_anything_does),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
