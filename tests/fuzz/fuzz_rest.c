@@ -61,9 +61,19 @@ check_args(const struct call_made *made)
 }
 
 static void
+pack_form_field(struct buf *buf, const char *name)
+{
+	pack_map(buf, 2);
+	pack_literal(buf, "name");
+	pack_text(buf, slice_text(name));
+	pack_literal(buf, "value");
+	pack_integer(buf, 1);
+}
+
+static void
 pack_record(struct buf *buf)
 {
-	pack_map(buf, 8);
+	pack_map(buf, 9);
 	pack_literal(buf, "id");
 	pack_integer(buf, 7);
 	pack_literal(buf, "uid");
@@ -87,6 +97,10 @@ pack_record(struct buf *buf)
 	pack_literal(buf, "EMAIL");
 	pack_literal(buf, "contact");
 	pack_literal(buf, "a@example.com");
+	pack_literal(buf, "form_fields");
+	pack_array(buf, 2);
+	pack_form_field(buf, "a");
+	pack_form_field(buf, "b");
 }
 
 /* A record, and a list with one; the answer to anything. */
@@ -97,7 +111,7 @@ pack_result(struct buf *buf)
 
 	buf_init(&record, FRAME_BYTES_MAX);
 	pack_record(&record);
-	pack_raw(buf, slice_of("\x8b", 1)); /* three pairs more */
+	pack_raw(buf, slice_of("\x8c", 1)); /* three pairs more */
 	pack_raw(buf, slice_of(record.data + 1, record.len - 1));
 	pack_literal(buf, "items");
 	pack_array(buf, 1);
