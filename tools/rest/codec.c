@@ -54,24 +54,30 @@ row_key(const struct shape *shape, const struct mapping *row)
 	return shape->fields[row->field].name;
 }
 
-static void
-decode_value(struct decoding *in, const struct shape *shape, const struct mapping *row,
-    const json_t *value)
+void
+decode_pair(struct decoding *in, struct slice key, const struct codec *codec,
+    const struct mapping *row, const json_t *value)
 {
 	size_t before = in->set.len;
 
-	if (row->codec->decode_pairs != NULL) {
-		row->codec->decode_pairs(in, row, value);
-		return;
-	}
-	pack_text(&in->set, row_key(shape, row));
-	if (json_is_null(value))
+	pack_text(&in->set, key);
+	if (json_is_null(value)) {
 		pack_nil(&in->set);
-	else if (!row->codec->decode(in, row, value)) {
+	} else if (!codec->decode(in, row, value)) {
 		buf_truncate(&in->set, before);
 		return;
 	}
 	in->set_count++;
+}
+
+static void
+decode_value(struct decoding *in, const struct shape *shape, const struct mapping *row,
+    const json_t *value)
+{
+	if (row->codec->decode_pairs != NULL)
+		row->codec->decode_pairs(in, row, value);
+	else
+		decode_pair(in, row_key(shape, row), row->codec, row, value);
 }
 
 static bool

@@ -44,6 +44,10 @@ void decode_below(struct decoding *in, const struct mapping *row,
 /* Append the pair `set` and those beside it to BUF; return how many. */
 uint32_t decode_pack(const struct decoding *in, struct buf *buf);
 
+/* Read VALUE with CODEC as the pair KEY; of one that is refused nothing is left. */
+void decode_pair(struct decoding *in, struct slice key, const struct codec *codec,
+    const struct mapping *row, const json_t *value);
+
 /* Note a fault of ROW. */
 bool decode_refuse(struct decoding *in, enum fault fault, const struct mapping *row,
     const json_t *value);

@@ -28,15 +28,8 @@ is_placeholder(const json_t *value)
 static void
 decode_email(struct decoding *in, const struct mapping *row, const json_t *value)
 {
-	size_t before = in->set.len;
-
-	if (is_placeholder(value) && !in->is_create)
-		return;
-	pack_literal(&in->set, "email");
-	if (as_coerced.decode(in, row, value))
-		in->set_count++;
-	else
-		buf_truncate(&in->set, before);
+	if (!is_placeholder(value) || in->is_create)
+		decode_pair(in, SLICE("email"), &as_coerced, row, value);
 }
 
 static void

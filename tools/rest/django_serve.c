@@ -26,12 +26,7 @@ python_type(const json_t *value)
 const json_t *
 django_unwrap(struct work *work, const json_t *body)
 {
-	struct reason_text text = format_reason(work->format, REASON_BODY_WRONG_TYPE);
-
-	if (json_is_object(body))
-		return body;
-	work_refuse_text(work, &text, slice_text(python_type(body)), false);
-	return NULL;
+	return serve_object(work, body, slice_text(python_type(body)));
 }
 
 static void

@@ -82,14 +82,9 @@ encode_name(struct out *out, const struct encoding *in, const struct mapping *ro
 static void
 decode_person(struct decoding *in, const struct mapping *row, const json_t *value)
 {
-	size_t        before = in->set.len;
 	const json_t *name = json_object_get(value, "name");
 
-	pack_literal(&in->set, "billing_address");
-	if (as_object.decode(in, row, value))
-		in->set_count++;
-	else
-		buf_truncate(&in->set, before);
+	decode_pair(in, SLICE("billing_address"), &as_object, row, value);
 	if (json_is_string(name) && json_object_get(in->object, "name") == NULL)
 		put_name(in, json_slice(name));
 }
@@ -114,13 +109,7 @@ encode_person(struct out *out, const struct encoding *in, const struct mapping *
 static void
 decode_group(struct decoding *in, const struct mapping *row, const json_t *value)
 {
-	size_t before = in->set.len;
-
-	pack_literal(&in->set, "group");
-	if (as_positive.decode(in, row, value))
-		in->set_count++;
-	else
-		buf_truncate(&in->set, before);
+	decode_pair(in, SLICE("group"), &as_positive, row, value);
 }
 
 static void

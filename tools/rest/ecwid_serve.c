@@ -22,12 +22,7 @@ ecwid_owns(const struct work *work, struct slice store)
 const json_t *
 ecwid_unwrap(struct work *work, const json_t *body)
 {
-	struct reason_text text = format_reason(work->format, REASON_BODY_WRONG_TYPE);
-
-	if (json_is_object(body))
-		return body;
-	work_refuse_text(work, &text, slice_of(NULL, 0), false);
-	return NULL;
+	return serve_object(work, body, slice_of(NULL, 0));
 }
 
 void

@@ -5,6 +5,17 @@
 #include "tools/rest/engine.h"
 #include "tools/rest/work_internal.h"
 
+const json_t *
+serve_object(struct work *work, const json_t *body, struct slice what)
+{
+	struct reason_text text = format_reason(work->format, REASON_BODY_WRONG_TYPE);
+
+	if (json_is_object(body))
+		return body;
+	work_refuse_text(work, &text, what, false);
+	return NULL;
+}
+
 const struct answer *
 serve_read(struct work *work)
 {

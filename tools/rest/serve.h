@@ -15,6 +15,9 @@ serve_function serve_update; /* it, by the object in the body */
 serve_function serve_create;
 serve_function serve_delete;
 
+/* BODY, which must be an object; else it is refused as WHAT it is, and NULL. */
+const json_t *serve_object(struct work *work, const json_t *body, struct slice what);
+
 /* The record of the path; NULL: not yet, or refused. */
 const struct answer *serve_read(struct work *work);
 
