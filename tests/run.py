@@ -48,6 +48,7 @@ COVERED_PERCENT_MIN = 95
 ALL_S_MAX = 25 * 60
 LONG_S_MAX = 24 * 3600
 PROGRAM_S_MAX = 5 * 60
+CLEANUP_S_MAX = 10
 SHOWN_LINES_MAX = 80
 
 deadline = 0.0
@@ -95,6 +96,17 @@ def logs_of(variant):
     return os.path.join(ROOT, "build", variant, "test-logs")
 
 
+def end_group(process):
+    """End PROCESS and whatever it has left behind; it may clean up first."""
+    with contextlib.suppress(ProcessLookupError):
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(CLEANUP_S_MAX)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
 def run(command, log_path, env=None, cwd=ROOT, seconds_max=ALL_S_MAX):
     """Run COMMAND to its end; None, or what went wrong with it as a whole."""
     seconds = max(1.0, min(seconds_max, deadline - time.monotonic()))
@@ -107,10 +119,7 @@ def run(command, log_path, env=None, cwd=ROOT, seconds_max=ALL_S_MAX):
         except subprocess.TimeoutExpired:
             return "did not end within %d s" % seconds
         finally:
-            # Whatever it has left behind goes, too.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            end_group(process)
     if status < 0:
         return "was ended by " + signal.Signals(-status).name
     return None if status == 0 else "ended with status %d" % status
@@ -409,6 +418,7 @@ def main():
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(main())
     except KeyboardInterrupt:

@@ -38,6 +38,10 @@ SCOPES = ["customers.read", "customers.write", "customers.delete", "customers.pr
           "customers.password", "customers.anonymize", "groups.read", "groups.write",
           "tags.read", "tags.write", "store.read", "changes.read", "import"]
 
+# Whoever ends a test politely lets it clean up: servers, mounts, directories.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
 _numbers = itertools.count(1)
 
 

@@ -22,12 +22,18 @@ def runner(test):
 
     def run(program, *arguments, **environment):
         """The exit status of PROGRAM; what it said is printed."""
-        done = subprocess.run(
+        process = subprocess.Popen(
             [sys.executable, os.path.join(folder, program), *map(str, arguments)],
             env=dict(os.environ, **environment), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        print(done.stdout.decode("utf-8", "replace"))
-        return done.returncode
+        try:
+            said, _ = process.communicate()
+        except BaseException:
+            process.terminate()     # and it cleans up
+            process.communicate()
+            raise
+        print(said.decode("utf-8", "replace"))
+        return process.returncode
     return run
 
 
