@@ -10,6 +10,7 @@
  *	       short      it moves half of the bytes
  *	       done       it is done, and then fails with EIO
  *	       memory     malloc() and its sisters find none
+ *	       slow       it is done, but only after SLOW_MS
  *	times  once, or ever: the nth and all that follow
  *
  * When it strikes first, it says so on stderr: "point: NAME". Calls on stderr are left
@@ -40,10 +41,17 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What is not an errno, in the same number. */
-enum how { HOW_NONE = 0, HOW_SHORT = -1, HOW_DONE = -2, HOW_MEMORY = -3 };
+enum how {
+	HOW_NONE = 0,
+	HOW_SHORT = -1,
+	HOW_DONE = -2,
+	HOW_MEMORY = -3,
+	HOW_SLOW = -4
+};
 
 static const struct {
 	const char *name;
@@ -75,9 +83,11 @@ static const struct {
 	    " pwrite writev send fsync fdatasync ftruncate renameat renameat2 "
 	    "unlinkat mkdir " },
 	{ "memory", HOW_MEMORY, " memory " },
+	{ "slow", HOW_SLOW, " fsync fdatasync msync " },
 };
 
 #define SAID_MAX 32
+#define SLOW_MS 200
 
 static const char  *calls; /* that may fail; NULL: none */
 static int          chosen;
@@ -142,7 +152,10 @@ strike(const char *name)
 	if (now > 1 || (now < 1 && !ever))
 		return HOW_NONE;
 	say_once(name);
-	return chosen;
+	if (chosen != HOW_SLOW)
+		return chosen;
+	nanosleep(&(struct timespec){ .tv_nsec = SLOW_MS * 1000000L }, NULL);
+	return HOW_NONE;
 }
 
 /* The C library's function of the same name. */
@@ -188,6 +201,7 @@ failed(int how)
 // clang-format off
 CALL(int, fsync, (int fd), (fd))
 CALL(int, fdatasync, (int fd), (fd))
+CALL(int, msync, (void *address, size_t len, int flags), (address, len, flags))
 CALL(int, ftruncate, (int fd, off_t len), (fd, len))
 CALL(int, renameat, (int from_fd, const char *from, int to_fd, const char *to),
     (from_fd, from, to_fd, to))
