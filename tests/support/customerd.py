@@ -13,6 +13,7 @@ sleeps: a server is up when it says so, an answer is there when it arrives.
 The program is the one that the environment names in CUSTOMERD.
 """
 
+import atexit
 import itertools
 import json
 import os
@@ -26,6 +27,8 @@ import time
 
 import msgpack
 
+from support.ending import unhurried
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CUSTOMERD = os.path.abspath(os.environ.get(
     "CUSTOMERD", os.path.join(ROOT, "build", "release", "server", "customerd")))
@@ -37,10 +40,6 @@ PATIENCE_S = 60
 SCOPES = ["customers.read", "customers.write", "customers.delete", "customers.private",
           "customers.password", "customers.anonymize", "groups.read", "groups.write",
           "tags.read", "tags.write", "store.read", "changes.read", "import"]
-
-# Whoever ends a test politely lets it clean up: servers, mounts, directories.
-if threading.current_thread() is threading.main_thread():
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 _numbers = itertools.count(1)
 
@@ -169,12 +168,14 @@ class Server:
     """The real program on a data directory of its own."""
 
     def __init__(self, *options, start=True):
-        self.root = tempfile.mkdtemp(prefix="customerd-")
+        self.process = self.listener = None
+        with unhurried():
+            self.root = tempfile.mkdtemp(prefix="customerd-")
+            atexit.register(self.remove)    # in case no with-statement does it
         self.data = os.path.join(self.root, "data")
         self.unix = os.path.join(self.root, "socket")
         os.mkdir(self.data, 0o700)
         self.options = options
-        self.process = None
         self.log = []
         # Listen first, then start: a client may dial at once and waits in the backlog.
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
@@ -191,9 +192,10 @@ class Server:
         """Start and wait for the line that says ready; raises StartFailed."""
         self.log = []
         self.ready = None
-        self.process = subprocess.Popen(
-            self.command(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            pass_fds=[self.listener.fileno()])
+        with unhurried():
+            self.process = subprocess.Popen(
+                self.command(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                pass_fds=[self.listener.fileno()])
         changed = threading.Condition()
         self.reader = threading.Thread(target=self._read_log, args=(changed,), daemon=True)
         self.reader.start()
@@ -260,9 +262,16 @@ class Server:
 
     def remove(self):
         """End whatever still runs and delete everything."""
+        with unhurried():
+            self._remove()
+
+    def _remove(self):
+        atexit.unregister(self.remove)
         if self.process:
-            self.kill()
-        self.listener.close()
+            self.process.kill()
+            self.wait()
+        if self.listener:
+            self.listener.close()
         shutil.rmtree(self.root)
 
     def __enter__(self):

@@ -8,6 +8,7 @@ flushed block in a cache of its own.
 Only root can do this; why_not() says what is missing.
 """
 
+import atexit
 import contextlib
 import fcntl
 import os
@@ -15,6 +16,8 @@ import shutil
 import struct
 import subprocess
 import tempfile
+
+from support.ending import unhurried
 
 SHUTDOWN = 0x8004587D       # EXT4_IOC_SHUTDOWN, XFS_IOC_GOINGDOWN
 WITHOUT_FLUSH = 2           # of the log
@@ -42,10 +45,11 @@ class Disk:
     """A mounted image; PATH is its root directory."""
 
     def __init__(self, kind="ext4", block=4096, size=None):
-        self.root = tempfile.mkdtemp(prefix="customerd-disk-")
+        with unhurried():
+            self.root = tempfile.mkdtemp(prefix="customerd-disk-")
+            atexit.register(self.remove)    # in case no with-statement does it
         self.image = os.path.join(self.root, "image")
         self.path = os.path.join(self.root, "mount")
-        self.is_mounted = False
         os.mkdir(self.path)
         with open(self.image, "wb") as image:
             image.truncate(size or BYTES[kind])
@@ -53,17 +57,15 @@ class Disk:
             command("mkfs", *MKFS[kind][1:], ("size=%d" if kind == "xfs" else "%d") % block,
                     self.image, program=MKFS[kind][0])
             self.mount()
-        except BaseException:
+        except subprocess.CalledProcessError:
             self.remove()
             raise
 
     def mount(self):
         command("mount", "-o", "loop", self.image, self.path)
-        self.is_mounted = True
 
     def unmount(self):
         command("umount", self.path)
-        self.is_mounted = False
 
     def cut(self):
         """Now the power is gone.  Who has files open here sees them fail."""
@@ -77,7 +79,12 @@ class Disk:
         command("sync", "-f", self.path)
 
     def remove(self):
-        if self.is_mounted:
+        with unhurried():
+            self._remove()
+
+    def _remove(self):
+        atexit.unregister(self.remove)
+        if os.path.ismount(self.path):
             # Lazily: it goes when the last file is closed, whoever forgot it.
             with contextlib.suppress(subprocess.CalledProcessError):
                 command("umount", "-l", self.path)
@@ -91,5 +98,6 @@ class Disk:
 
 
 def command(name, *arguments, program=None):
-    subprocess.run([program or name, *arguments], check=True, stdin=subprocess.DEVNULL,
-                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    with unhurried():
+        subprocess.run([program or name, *arguments], check=True, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
