@@ -168,7 +168,7 @@ class Server:
     """The real program on a data directory of its own."""
 
     def __init__(self, *options, start=True):
-        self.process = self.listener = None
+        self.process = self.listener = self.reader = None
         with unhurried():
             self.root = tempfile.mkdtemp(prefix="customerd-")
             atexit.register(self.remove)    # in case no with-statement does it
@@ -246,7 +246,8 @@ class Server:
     def wait(self):
         """Wait for the end; the exit status."""
         status = self.process.wait(PATIENCE_S)
-        self.reader.join(PATIENCE_S)
+        if self.reader:     # or it was ended before there was one
+            self.reader.join(PATIENCE_S)
         self.process.stderr.close()
         self.process = None
         return status
