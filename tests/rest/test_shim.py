@@ -156,6 +156,8 @@ def test_the_backend_goes_and_comes_back():
 @pytest.mark.parametrize("format", FORMATS)
 def test_an_unknown_outcome_is_500_and_what_was_not_done_is_not(relayed, format, fate, status):
     """Nobody here can know whether a call was done whose answer does not come."""
+    is_back = lambda: relayed.shim.admin("/ready").status == 200
+    wait_until(is_back, "the shim is back from the test before")
     before = native_record(relayed, format)
     relayed.relay.befall(WRITES[format], fate)
     answer = update(relayed, format, fresh("word"))
@@ -165,7 +167,7 @@ def test_an_unknown_outcome_is_500_and_what_was_not_done_is_not(relayed, format,
     retries = bool({"retry-after", "x-retry-after"} & answer.headers.keys())
     assert retries == (status == 503 and format != "commercelayer")
     assert (native_record(relayed, format) == before) == (fate != LOST_AFTER)
-    wait_until(lambda: relayed.shim.admin("/ready").status == 200, "the shim is back")
+    wait_until(is_back, "the shim is back")
     assert update(relayed, format, fresh("word")).status == 200
 
 
