@@ -23,6 +23,14 @@ wipe(const struct buf *buf, size_t from, size_t to)
 }
 
 void
+buf_init_fixed(struct buf *buf, void *data, size_t size)
+{
+	buf_init(buf, size); /* its bound keeps it from growing, and so from malloc() */
+	buf->data = data;
+	buf->size = size;
+}
+
+void
 buf_fini(struct buf *buf)
 {
 	wipe(buf, 0, buf->size);
@@ -83,20 +91,6 @@ buf_reserve(struct buf *buf, size_t len)
 failed:
 	buf->failed = true;
 	return NULL;
-}
-
-void
-buf_put(struct buf *buf, const void *data, size_t len)
-{
-	char *room;
-
-	if (len == 0)
-		return; /* DATA may be NULL, which memcpy must not see */
-	room = buf_reserve(buf, len);
-	if (room == NULL)
-		return;
-	memcpy(room, data, len);
-	buf->len += len;
 }
 
 void

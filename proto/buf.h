@@ -5,8 +5,8 @@
  * failed, keeps what it has and ignores every later put; the caller looks once,
  * at the end.
  *
- * Memory.  A buf owns its bytes.  A pointer into them is valid until the next
- * put.  buf_clear() keeps the memory for the next use.
+ * Memory.  A buf owns its bytes, unless it was given some.  A pointer into them is
+ * valid until the next put.  buf_clear() keeps the memory for the next use.
  */
 
 #ifndef PROTO_BUF_H
@@ -26,17 +26,36 @@ struct buf {
 /* Make BUF empty, without memory of its own yet, to hold at most BYTES_MAX bytes. */
 void buf_init(struct buf *buf, size_t bytes_max);
 
+/* Make BUF empty, to write into the SIZE bytes at DATA and no others: no buf_fini(). */
+void buf_init_fixed(struct buf *buf, void *data, size_t size);
+
 /* Free the memory of BUF, which may be used again. */
 void buf_fini(struct buf *buf);
-
-/* Append LEN bytes. */
-void buf_put(struct buf *buf, const void *data, size_t len);
 
 /*
  * Make room for LEN more bytes and return where they go; the caller fills some
  * of them and adds that number to BUF->len.  NULL once BUF has failed.
  */
 char *buf_reserve(struct buf *buf, size_t len);
+
+/* Append LEN bytes. */
+static inline void
+buf_put(struct buf *buf, const void *data, size_t len)
+{
+	char *end;
+
+	if (len == 0)
+		return; /* DATA may be NULL, which memcpy must not see */
+	/* Nearly always there is room; none before the first put. */
+	if (!buf->failed && len <= buf->size - buf->len)
+		end = buf->data + buf->len;
+	else
+		end = buf_reserve(buf, len);
+	if (end == NULL)
+		return;
+	memcpy(end, data, len);
+	buf->len += len;
+}
 
 /* Forget the first LEN bytes; what is behind them moves to the front. */
 void buf_drop(struct buf *buf, size_t len);

@@ -163,6 +163,19 @@ decode_meta(struct message *message, struct reader *reader)
 	return reader->status;
 }
 
+/*
+ * The value at READER, which ends where the message ends, as the scan has seen: there
+ * is no need to walk over it once more.
+ */
+static struct slice
+take_rest(struct reader *reader)
+{
+	struct slice rest = slice_of(reader->at, (size_t)(reader->end - reader->at));
+
+	reader->at = reader->end;
+	return rest;
+}
+
 /* params = [], [args] or [args, meta], each a map or nil */
 static enum status
 decode_params(struct message *message, struct reader *reader)
@@ -174,7 +187,9 @@ decode_params(struct message *message, struct reader *reader)
 	count = reader_array(reader);
 	if (count > 2)
 		return refuse(message, "params");
-	if (count > 0 && reader_peek(reader) == VALUE_MAP)
+	if (count == 1 && reader_peek(reader) == VALUE_MAP)
+		message->args = take_rest(reader);
+	else if (count > 0 && reader_peek(reader) == VALUE_MAP)
 		message->args = reader_value(reader);
 	else if (count > 0 && !take_nil(reader))
 		return refuse(message, "params");

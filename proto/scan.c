@@ -116,7 +116,11 @@ scan_init(struct scan *scan, const struct scan_limits *limits)
 
 	assert(limits->bytes_max > 0 && limits->elements_max > 0);
 	assert(limits->depth_max > 0 && limits->depth_max <= FRAME_DEPTH_MAX);
-	*scan = (struct scan){ .bytes_max = limits->bytes_max, .status = STATUS_OK };
+	/* Not the whole state: that of places in the stack is written when it is used.
+	 */
+	scan->bytes_max = limits->bytes_max;
+	scan->scanned = 0;
+	scan->status = STATUS_OK;
 	template_init(context);
 	for (unsigned level = 0; level < FRAME_DEPTH_MAX; level++)
 		context->stack[level].obj = (char)level;

@@ -89,14 +89,15 @@ bucket_end(unsigned bucket)
 }
 
 void
-metric_latency_add(struct metric_set *set, unsigned method, int64_t us, bool is_error)
+metric_latency_add(
+    struct metric_set *set, unsigned method, int64_t us, bool is_error, unsigned count)
 {
 	struct metric_histogram *histogram = &set->latency[method];
 	uint64_t                 value = us > 0 ? (uint64_t)us : 0;
 
-	metric_bump(&histogram->bucket[bucket_of(value)], 1);
-	metric_bump(&histogram->sum_us, value);
-	metric_bump(&histogram->errors, is_error ? 1 : 0);
+	metric_bump(&histogram->bucket[bucket_of(value)], count);
+	metric_bump(&histogram->sum_us, value * count);
+	metric_bump(&histogram->errors, is_error ? count : 0);
 }
 
 uint64_t

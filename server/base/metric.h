@@ -120,9 +120,9 @@ metric_sub(struct metric_set *set, enum metric metric, uint64_t delta)
 	metric_bump(&set->value[metric], 0 - delta);
 }
 
-/* Note an answer of METHOD (a number below METHOD_COUNT): it took US; an error? */
+/* Note COUNT answers of METHOD (a number below METHOD_COUNT): each took US; errors? */
 void metric_latency_add(
-    struct metric_set *set, unsigned method, int64_t us, bool is_error);
+    struct metric_set *set, unsigned method, int64_t us, bool is_error, unsigned count);
 
 /* The sum of METRIC over all sets. */
 uint64_t metric_sum(const struct metrics *metrics, enum metric metric);

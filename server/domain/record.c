@@ -94,15 +94,24 @@ record_set(struct record *record, unsigned place, struct slice packed)
 	record->present |= FIELD_BIT(place);
 }
 
-/* Set the field to what BUF holds; the bytes move to ARENA. */
+/* Set the field to what BUF holds: bytes of ARENA. */
 static void
 set_from_buf(
-    struct record *record, unsigned place, struct buf *buf, struct arena *arena)
+    struct record *record, unsigned place, const struct buf *buf, struct arena *arena)
 {
 	if (buf->failed)
 		arena->failed = true;
-	record_set(record, place, arena_copy(arena, buf_slice(buf)));
-	buf_fini(buf);
+	record_set(record, place, buf_slice(buf));
+}
+
+/* Let BUF write into SIZE new bytes of ARENA; without memory, into none. */
+static void
+init_in_arena(struct buf *buf, struct arena *arena, size_t size)
+{
+	char *bytes = arena_alloc(arena, size);
+
+	buf_init_fixed(buf, bytes, size);
+	buf->failed = bytes == NULL;
 }
 
 void
@@ -111,7 +120,7 @@ record_set_integer(
 {
 	struct buf buf;
 
-	buf_init(&buf, SCALAR_BYTES_MAX);
+	init_in_arena(&buf, arena, SCALAR_BYTES_MAX);
 	pack_integer(&buf, value);
 	set_from_buf(record, place, &buf, arena);
 }
@@ -129,7 +138,7 @@ record_set_text(
 {
 	struct buf buf;
 
-	buf_init(&buf, text.len + SCALAR_BYTES_MAX);
+	init_in_arena(&buf, arena, text.len + SCALAR_BYTES_MAX);
 	pack_text(&buf, text);
 	set_from_buf(record, place, &buf, arena);
 }

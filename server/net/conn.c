@@ -82,6 +82,7 @@ take_frames(struct conn *conn, struct slice bytes)
 		len = take_frame(conn, slice_of(bytes.data + taken, bytes.len - taken));
 		taken += len;
 	}
+	dispatch_settle(conn->loop);
 	conn->has_frames = taken < bytes.len && len > 0;
 	return taken;
 }

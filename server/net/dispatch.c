@@ -43,18 +43,12 @@ log_failure(const struct request *request, enum status status)
 		    LOG_INTEGER("suppressed", suppressed));
 }
 
+/* Count everything about the answer to REQUEST but how long it has taken. */
 static void
 count(struct request *request, enum status status)
 {
-	struct metric_set   *metrics = request->loop->metrics;
-	const struct method *method = request->call.method;
-	int64_t              now_us = clock_mono_us();
-	int64_t              took_us = now_us - request->begun_us;
+	struct metric_set *metrics = request->loop->metrics;
 
-	request->loop->now_us = now_us; /* the next one may begin */
-	if (method)
-		metric_latency_add(
-		    metrics, method->number, took_us, status != STATUS_OK);
 	if (status != STATUS_OK)
 		metric_add(metrics, METRIC_ERRORS, 1);
 	switch (status) {
@@ -72,7 +66,34 @@ count(struct request *request, enum status status)
 	default: break;
 	}
 	if (log_wants(request->loop->server->log, LOG_LEVEL_DEBUG))
-		log_request(request, status, took_us);
+		log_request(request, status, clock_mono_us() - request->begun_us);
+}
+
+void
+dispatch_settle(struct loop *loop)
+{
+	struct tally *tally = &loop->tally;
+	int64_t       begun_us = loop->now_us;
+
+	if (tally->count == 0)
+		return;
+	loop->now_us = clock_mono_us(); /* the next one may begin */
+	metric_latency_add(loop->metrics, tally->method->number,
+	    loop->now_us - begun_us, tally->is_error, tally->count);
+	tally->count = 0;
+}
+
+/* Let what follows be counted as answers of METHOD. */
+static void
+tally_as(struct loop *loop, const struct method *method, bool is_error)
+{
+	struct tally *tally = &loop->tally;
+
+	if (tally->method == method && tally->is_error == is_error)
+		return;
+	dispatch_settle(loop);
+	tally->method = method;
+	tally->is_error = is_error;
 }
 
 static void
@@ -88,11 +109,14 @@ static void
 answer(struct request *request, enum status status)
 {
 	struct conn *conn = request->conn;
+	struct loop *loop = request->loop;
 
 	if (status == STATUS_OK && request->result.failed)
 		status = STATUS_NO_MEMORY;
 	count(request, status);
-	metric_sub(request->loop->metrics, METRIC_REQUESTS_OPEN, 1);
+	metric_latency_add(loop->metrics, request->call.method->number,
+	    loop->now_us - request->begun_us, status != STATUS_OK, 1);
+	metric_sub(loop->metrics, METRIC_REQUESTS_OPEN, 1);
 	if (conn) {
 		link_remove(&request->link);
 		conn->weight -= request->weight;
@@ -284,10 +308,14 @@ static void
 dispatch_inline(struct conn *conn, struct request *request, const struct method *method,
     const struct message *message, enum status decoded)
 {
-	struct buf *out = &conn->out;
-	size_t      mark = out->len;
-	enum status status = prepare(request, conn, method, message, decoded);
+	struct loop *loop = conn->loop;
+	struct buf  *out = &conn->out;
+	size_t       mark = out->len;
+	enum status  status;
 
+	if (method)
+		tally_as(loop, method, loop->tally.is_error);
+	status = prepare(request, conn, method, message, decoded);
 	if (status == STATUS_OK) {
 		request->call.result = out;
 		message_pack_result(out, request->msgid);
@@ -300,6 +328,10 @@ dispatch_inline(struct conn *conn, struct request *request, const struct method 
 		pack_error(request, status, out);
 	}
 	count(request, status);
+	if (method) {
+		tally_as(loop, method, status != STATUS_OK);
+		loop->tally.count++;
+	}
 	request_give(request);
 }
 

@@ -15,8 +15,12 @@
 #include "proto/slice.h"
 
 struct conn;
+struct loop;
 
 /* Deal with FRAME, one whole message that the scan has accepted. */
 void dispatch_frame(struct conn *conn, struct slice frame);
+
+/* Put the answers that were given on the spot into the metrics of LOOP. */
+void dispatch_settle(struct loop *loop);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "server/base/clock.h"
 #include "server/net/conn.h"
 #include "server/net/request.h"
 #include "server/net/server.h"
@@ -31,6 +32,7 @@ on_woken(struct ev_loop *ev, struct ev_async *watcher, int events)
 
 	(void)ev;
 	(void)events;
+	loop->now_us = clock_mono_us(); /* when all that has come is answered */
 	for (mail = mailbox_take_all(&loop->mailbox); mail; mail = next) {
 		struct loop_mail *message = CONTAINER_OF(mail, struct loop_mail, mail);
 

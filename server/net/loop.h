@@ -24,12 +24,12 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "server/base/gate.h"
 #include "server/base/mailbox.h"
 #include "server/base/metric.h"
 #include "server/kv/kv.h"
 #include "server/net/auth.h"
 #include "server/net/deadline.h"
-#include "server/base/gate.h"
 #include "server/net/link.h"
 
 #define LOOP_READ_BYTES_MAX (64u * 1024) /* taken from one connection in a turn */
@@ -37,14 +37,25 @@
 #define LOOP_LINGER_MS 1000              /* see conn.h, "The end" */
 #define LOOP_DRAIN_MS 5000               /* to send what is left when stopping */
 #define LOOP_LOG_PER_SECOND_MAX 10u      /* lines of one kind that peers can cause */
-#define LOOP_REQUESTS_KEPT 256u          /* unused ones, for the next to come */
+#define LOOP_REQUESTS_KEPT 1024u         /* unused ones, for the next to come */
 
+struct method;
 struct server;
 
 /* A message to a loop.  deliver() runs on the loop's thread. */
 struct loop_mail {
 	struct mail mail; /* the mailbox's */
 	void (*deliver)(struct loop_mail *mail);
+};
+
+/*
+ * Answers of one method and outcome, not yet in the metrics.  They leave together, so
+ * one look at the clock, when they are ready, says how long each of them has taken.
+ */
+struct tally {
+	const struct method *method;
+	bool                 is_error;
+	unsigned             count;
 };
 
 struct loop {
@@ -58,12 +69,13 @@ struct loop {
 	struct mailbox  mailbox;
 	struct ev_async woken; /* something is in the mailbox */
 
-	int64_t now_us; /* monotonic clock: when the request at hand began */
+	int64_t      now_us; /* monotonic clock, at the last look */
+	struct tally tally;  /* answers since then, given on the spot */
 
-	struct link conns;    /* all connections */
-	struct link touched;  /* … with something to do at the end of the turn */
-	struct link runnable; /* … with whole messages left from an earlier turn */
-	char       *input;    /* LOOP_READ_BYTES_MAX, for reading into */
+	struct link conns;      /* all connections */
+	struct link touched;    /* … with something to do at the end of the turn */
+	struct link runnable;   /* … with whole messages left from an earlier turn */
+	char       *input;      /* LOOP_READ_BYTES_MAX, for reading into */
 	unsigned    handshakes; /* steps of them in this turn */
 
 	struct link     feed_due;   /* subscriptions with something to send, perhaps */

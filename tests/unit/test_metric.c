@@ -89,9 +89,9 @@ quantiles_are_found_over_all_sets_and_for_each_method(void **state)
 	struct metric_latency latency;
 
 	for (int i = 0; i < 99; i++)
-		metric_latency_add(&metrics->sets[i % 3], 1, 20, false);
-	metric_latency_add(&metrics->sets[0], 1, 5000000, false);
-	metric_latency_add(&metrics->sets[0], 0, 3, true);
+		metric_latency_add(&metrics->sets[i % 3], 1, 20, false, 1);
+	metric_latency_add(&metrics->sets[0], 1, 5000000, false, 1);
+	metric_latency_add(&metrics->sets[0], 0, 3, true, 1);
 
 	metric_latency_read(metrics, 1, &latency);
 	assert_int_equal(latency.count, 100);
@@ -99,7 +99,7 @@ quantiles_are_found_over_all_sets_and_for_each_method(void **state)
 	assert_int_equal(latency.p50_us, 20);
 	assert_int_equal(latency.p99_us, 20);
 	assert_int_equal(latency.errors, 0);
-	metric_latency_add(&metrics->sets[0], 1, 5000000, false);
+	metric_latency_add(&metrics->sets[0], 1, 5000000, false, 1);
 	metric_latency_read(metrics, 1, &latency);
 	assert_true(latency.p99_us >= 5000000);
 	metric_latency_read(metrics, 0, &latency);
@@ -124,7 +124,7 @@ a_quantile_is_never_too_small_and_at_most_a_sixteenth_too_large(void **state)
 	}
 	for (uint64_t i = 0; i < count; i++) {
 		assert_true(metric_init(&metrics, 1, 1));
-		metric_latency_add(&metrics.sets[0], 0, (int64_t)values[i], false);
+		metric_latency_add(&metrics.sets[0], 0, (int64_t)values[i], false, 1);
 		metric_latency_read(&metrics, 0, &latency);
 		assert_true(latency.p50_us >= values[i]);
 		assert_true(latency.p50_us <= values[i] + values[i] / 16);
@@ -138,8 +138,8 @@ what_is_too_long_or_negative_is_still_counted(void **state)
 	struct metrics       *metrics = *state;
 	struct metric_latency latency;
 
-	metric_latency_add(&metrics->sets[0], 0, INT64_MAX, false);
-	metric_latency_add(&metrics->sets[0], 1, -5, false);
+	metric_latency_add(&metrics->sets[0], 0, INT64_MAX, false, 1);
+	metric_latency_add(&metrics->sets[0], 1, -5, false, 1);
 	metric_latency_read(metrics, 0, &latency);
 	assert_int_equal(latency.count, 1);
 	assert_true(latency.p50_us >= UINT64_C(1) << 27);
@@ -155,7 +155,7 @@ count_to_100000(void *argument)
 
 	for (int i = 0; i < 100000; i++) {
 		metric_add(set, METRIC_REQUESTS, 1);
-		metric_latency_add(set, 0, i, false);
+		metric_latency_add(set, 0, i, false, 1);
 	}
 	return NULL;
 }

@@ -18,14 +18,6 @@ protocol_find(const char *name)
 	return NULL;
 }
 
-void
-protocol_buf(struct buf *buf, char *data, size_t size)
-{
-	buf_init(buf, size); /* its bound keeps it from growing, and so from malloc */
-	buf->data = data;
-	buf->size = size;
-}
-
 bool
 protocol_names(struct slice answer, uint64_t key)
 {

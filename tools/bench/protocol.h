@@ -69,9 +69,6 @@ extern const struct protocol protocol_customerd, protocol_rest, protocol_http,
     protocol_redis, protocol_redis_hash, protocol_tarantool, protocol_memcached,
     protocol_postgres, protocol_echo;
 
-/* Let BUF write into the SIZE bytes at DATA; it needs no end. */
-void protocol_buf(struct buf *buf, char *data, size_t size);
-
 /* Whether the uid of KEY is in ANSWER. */
 bool protocol_names(struct slice answer, uint64_t key);
 

@@ -76,7 +76,7 @@ encode(const struct bench_options *options, const struct ask *ask, struct buf *o
 		protocol_put(out, "\r\n\r\n");
 		return;
 	}
-	protocol_buf(&body, bytes, sizeof(bytes));
+	buf_init_fixed(&body, bytes, sizeof(bytes));
 	put_fields(options, ask, &body);
 	put_body(out, buf_slice(&body));
 }
@@ -92,7 +92,7 @@ encode_rest(const struct bench_options *options, const struct ask *ask, struct b
 		protocol_put(out, "\r\n\r\n");
 		return;
 	}
-	protocol_buf(&body, bytes, sizeof(bytes));
+	buf_init_fixed(&body, bytes, sizeof(bytes));
 	protocol_put(&body, "{\"data\":{\"type\":\"customers\",\"id\":\"");
 	protocol_put_uid(&body, ask->key);
 	protocol_put(&body, "\",\"attributes\":");

@@ -17,7 +17,7 @@ encode(const struct bench_options *options, const struct ask *ask, struct buf *o
 		protocol_put(out, "\r\n");
 		return;
 	}
-	protocol_buf(&value, bytes, sizeof(bytes));
+	buf_init_fixed(&value, bytes, sizeof(bytes));
 	pack_map(&value, RECORD_FIELD_COUNT);
 	record_pack(&value, RECORD_UID, RECORD_FIELD_COUNT, ask->key, ask->number,
 	    (size_t)options->record_bytes);

@@ -134,7 +134,7 @@ put_document(struct buf *out, const struct ask *ask, size_t record_bytes)
 	char       bytes[2 * RECORD_TEXT_BYTES_MAX];
 	struct buf json;
 
-	protocol_buf(&json, bytes, sizeof(bytes));
+	buf_init_fixed(&json, bytes, sizeof(bytes));
 	buf_put(&json, "{", 1);
 	record_print(&json, fills ? RECORD_UID : RECORD_UPDATED_FIRST,
 	    fills ? RECORD_FIELD_COUNT : RECORD_UPDATED_COUNT, ask->key, ask->number,
@@ -150,7 +150,7 @@ encode(const struct bench_options *options, const struct ask *ask, struct buf *o
 	struct buf id;
 	size_t     place = begin(out, 'B');
 
-	protocol_buf(&id, digits, sizeof(digits));
+	buf_init_fixed(&id, digits, sizeof(digits));
 	protocol_put_number(&id, ask->key + 1);
 	put_text(out, "");
 	put_text(out, statements[ask->op].name);

@@ -43,7 +43,7 @@ encode(const struct bench_options *options, const struct ask *ask, struct buf *o
 	put_key(out, false, ask->key);
 	if (ask->op == OP_READ)
 		return;
-	protocol_buf(&value, bytes, sizeof(bytes));
+	buf_init_fixed(&value, bytes, sizeof(bytes));
 	pack_map(&value, RECORD_FIELD_COUNT);
 	record_pack(&value, RECORD_UID, RECORD_FIELD_COUNT, ask->key, ask->number,
 	    (size_t)options->record_bytes);

@@ -126,7 +126,7 @@ encode(const struct bench_options *options, const struct ask *ask, struct buf *o
 	}
 	if (out->failed)
 		return;
-	protocol_buf(&length, bytes, sizeof(bytes));
+	buf_init_fixed(&length, bytes, sizeof(bytes));
 	protocol_put_u32(&length, (uint32_t)(out->len - start - PREFIX_BYTES));
 	memcpy(out->data + start + 1, bytes, sizeof(bytes));
 }
