@@ -427,6 +427,7 @@ const struct format format_commercelayer = {
 	.response_type = "application/vnd.api+json",
 	.rate_headers = rate_headers,
 	.rate_limit = 200,
+	.shows_store = true,
 	.rate_window_s = 60,
 	.reasons = reasons,
 	.faults = faults,

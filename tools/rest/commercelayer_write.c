@@ -129,9 +129,10 @@ write_relationships(struct out *out, const struct encoding *in,
 		out_open(out, '{');
 		out_key(out, "links");
 		out_open(out, '{');
-		out_pair(
-		    out, "self", work_text(work, "%s/relationships/%s", self, *name));
-		out_pair(out, "related", work_text(work, "%s/%s", self, *name));
+		out_key(out, "self");
+		out_joined(out, self, "/relationships/", *name);
+		out_key(out, "related");
+		out_joined(out, self, "/", *name);
 		out_close(out, '}');
 		if (resource->kind == RECORD_CUSTOMER &&
 		    commercelayer_includes(work, *name))

@@ -286,6 +286,7 @@ struct format {
 	bool        reads_forms;      /* those of HTML, too; and nothing is {} */
 	bool        allow_always;     /* Allow in every answer */
 	bool        options_by_route; /* OPTIONS only where a row says so */
+	bool        shows_store; /* answers tell of it: asked for with the record */
 
 	/* Whether the store in the path, if any, is STORE, a record. */
 	bool (*owns)(const struct work *work, struct slice store);

@@ -22,6 +22,7 @@ void out_close(struct out *json, char bracket); /* '}' or ']' */
 void out_key(struct out *json, const char *key);
 void out_text(struct out *json, struct slice text);
 void out_string(struct out *json, const char *text); /* NULL is null */
+void out_joined(struct out *json, const char *a, const char *b, const char *c);
 void out_format(struct out *json, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void out_int(struct out *json, int64_t value);

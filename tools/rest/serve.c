@@ -16,6 +16,17 @@ serve_object(struct work *work, const json_t *body, struct slice what)
 	return NULL;
 }
 
+/*
+ * What the answer will tell of the store travels with the call for the record, so that
+ * neither a second round trip nor a second writing of the answer is needed.
+ */
+static void
+ask_for_store(struct work *work)
+{
+	if (work->format->shows_store)
+		work_store(work);
+}
+
 const struct answer *
 serve_read(struct work *work)
 {
@@ -24,6 +35,7 @@ serve_read(struct work *work)
 
 	if (args.len == 0)
 		return NULL;
+	ask_for_store(work);
 	answer = work_call(work, work_methods(work)->get, args);
 	if (answer == NULL || answer->status == STATUS_OK)
 		return answer;
@@ -137,6 +149,7 @@ serve_change(
 	decode_end(in);
 	if (args.len == 0)
 		return NULL;
+	ask_for_store(work);
 	/* With faults of its own the rest is only tried, so that all are told at once.
 	 */
 	work->probes = work->fault_count > 0;
