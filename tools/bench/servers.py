@@ -44,6 +44,18 @@ def free_port():
             return port
 
 
+def insist(action):
+    """Do ACTION until it succeeds: a port may be open before the server is ready."""
+    deadline = time.monotonic() + READY_S_MAX
+    while True:
+        try:
+            return action()
+        except (Failure, OSError, http.client.HTTPException):
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
+
+
 def find(command, *folders):
     """The path of COMMAND, or None."""
     return shutil.which(command, path=os.pathsep.join(
@@ -201,10 +213,10 @@ class Rest(Server):
                 "127.0.0.1:%d" % self.port, "--admin", "", "--log-level", "warning"]
 
     def prepare(self):
-        answer, _ = get(self.port, "/api/customers/" + first_uid(),
-                        {"Authorization": "Bearer " + self.customerd.token,
-                         "Accept": "application/vnd.api+json"})
-        self.answer = answer
+        self.answer = insist(lambda: get(
+            self.port, "/api/customers/" + uid_of(0),
+            {"Authorization": "Bearer " + self.customerd.token,
+             "Accept": "application/vnd.api+json"}))
 
     def pids(self):
         return [self.process.pid, self.customerd.process.pid]
@@ -230,15 +242,7 @@ class Tarantool(Server):
                 str(self.port), self.folder]
 
     def prepare(self):
-        # The port is open before the space is there.
-        deadline = time.monotonic() + READY_S_MAX
-        while True:
-            try:
-                return super().prepare()
-            except Failure:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.2)
+        insist(super().prepare)
 
 
 class Memcached(Server):
@@ -286,12 +290,16 @@ class Postgres(Server):
             "--%s=%s" % setting for setting in settings.items()])
 
     def sql(self, *statements):
-        subprocess.run([self.tool("psql"), "-q", "-h", "127.0.0.1", "-p", str(self.port),
-                        "-U", "postgres", "postgres"] +
-                       [part for sql in statements for part in ("-c", sql)],
-                       check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run(
+            [self.tool("psql"), "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U",
+             "postgres", "postgres"] +
+            [part for sql in statements for part in ("-c", sql)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            raise Failure("%s: %s" % (self.name, done.stderr.strip()))
 
     def prepare(self):
+        insist(lambda: self.sql("select 1"))
         self.sql("create table customers (id bigint primary key, doc jsonb)"
                  " with (fillfactor = 80)")
         super().prepare()
@@ -395,12 +403,8 @@ def uid_of(key):
     return uid
 
 
-def first_uid():
-    return uid_of(0)
-
-
 def get(port, path, headers):
-    """The body and the status of an answer."""
+    """The body of the answer, which must be a good one."""
     connection = http.client.HTTPConnection("127.0.0.1", port)
     connection.request("GET", path, headers=headers)
     response = connection.getresponse()
@@ -408,4 +412,4 @@ def get(port, path, headers):
     connection.close()
     if response.status != 200:
         raise Failure("GET %s: %d %s" % (path, response.status, body[:300]))
-    return body, response.status
+    return body
