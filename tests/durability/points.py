@@ -163,6 +163,8 @@ class Run:
             for _ in range(DIALS):
                 if self.is_over() or self.try_step(step):
                     break
+            else:
+                self.is_shut_out = True     # nor does who comes later get in
 
     def is_over(self):
         return self.is_shut_out or self.server.process.poll() is not None
