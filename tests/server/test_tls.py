@@ -5,13 +5,13 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 import threading
-import time
 
 import msgpack
 import pytest
 
-from support.customerd import PATIENCE_S, Client, Refused, Server, Shop, StartFailed, refused
+from support.customerd import CUSTOMERD, PATIENCE_S, Client, Refused, Server, Shop, StartFailed, refused
 from support.tls import Authority, Certificate, TlsServer, context
 
 HELLO = msgpack.packb([0, 1, "ping", []])
@@ -25,7 +25,7 @@ def clients(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, clients):
-    running = TlsServer(tmp_path_factory.mktemp("tls"), clients=clients)
+    running = TlsServer(tmp_path_factory.mktemp("tls"), "--loops", "2", clients=clients)
     yield running
     assert running.terminate() == 0
     running.remove()
@@ -365,7 +365,7 @@ def serial(connection):
 
 
 def test_sighup_reads_the_certificate_again_and_drops_nobody(tmp_path):
-    server = TlsServer(tmp_path)
+    server = TlsServer(tmp_path, "--loops", "2")
     before = server.dial_tls()
     replace(server, server.authority.issue("next", "DNS:localhost"))
     server.process.send_signal(signal.SIGHUP)
@@ -434,9 +434,35 @@ def test_an_inherited_socket_that_others_can_reach_is_refused_unless_asked_for()
     assert inherited("--allow-plain-tcp") == ""
 
 
-def test_tls_may_be_served_to_everybody(tmp_path):
-    ca = Authority(tmp_path)
-    cert = ca.issue("localhost")
-    server = Server("--tls-listen", "0.0.0.0:0", "--tls-certificate", cert.certificate,
-                    "--tls-key", cert.key)
+class FromSystemd(TlsServer):
+    """Gets its first socket as systemd passes one that is called "tls"."""
+
+    def __init__(self, folder, *options):
+        super().__init__(folder, *options, listens=False)
+        self.listener.close()
+        self.listener = socket.create_server(("0.0.0.0", 0), backlog=128)
+        self.start()
+
+    def command(self):
+        # LISTEN_PID must be that of the process itself, so Python says it and becomes it.
+        say = ("import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ.update("
+               "LISTEN_PID=str(os.getpid()), LISTEN_FDS='1', LISTEN_FDNAMES='tls'); "
+               "os.execv(sys.argv[2], sys.argv[2:])")
+        return [sys.executable, "-c", say, str(self.listener.fileno()), CUSTOMERD, "--data",
+                self.data, "--unix", self.unix, *self.options]
+
+
+def test_a_socket_that_systemd_calls_tls_speaks_tls(tmp_path):
+    server = FromSystemd(tmp_path)
+    assert int(server.ready["tls_listen"].rpartition(":")[2]) == server.listener.getsockname()[1]
+    assert server.ready["listen"] == ""   # which was not asked for
+    assert server.dial_tls().call("ping")
+    server.remove()
+
+
+def test_such_a_socket_without_a_certificate_is_refused(tmp_path):
+    server = FromSystemd.__new__(FromSystemd)
+    Server.__init__(server, start=False)
+    with pytest.raises(StartFailed, match="--tls-certificate"):
+        server.start()
     server.remove()

@@ -76,17 +76,20 @@ def context(authority=None, certificate=None):
 class TlsServer(Server):
     """With a plain port, as every Server, and one with TLS."""
 
-    def __init__(self, folder, *options, clients=None, required=False):
+    def __init__(self, folder, *options, clients=None, required=False, listens=True):
+        """Unless it LISTENS, somebody gives it its socket and starts it."""
         self.authority = Authority(folder)
         self.certificate = self.authority.issue("localhost", "DNS:localhost,IP:127.0.0.1")
-        # On every address: 127.0.0.2 is one that the certificate does not name.
-        tls = ["--tls-listen", "0.0.0.0:0", "--tls-certificate", self.certificate.certificate,
+        tls = ["--tls-certificate", self.certificate.certificate,
                "--tls-key", self.certificate.key]
         if clients:
             tls += ["--tls-client-ca", clients.certificate]
         if required:
             tls += ["--tls-client-required"]
-        super().__init__(*tls, *options)
+        if listens:
+            # On every address: 127.0.0.2 is one that the certificate does not name.
+            tls += ["--tls-listen", "0.0.0.0:0"]
+        super().__init__(*tls, *options, start=listens)
 
     @property
     def tls_address(self):
