@@ -1,4 +1,4 @@
-"""tools/bench/compare works with whatever is installed; it judges nothing here."""
+"""tools/bench/compare and growth work with whatever is installed; nothing is judged here."""
 
 import os
 import re
@@ -9,6 +9,7 @@ import pytest
 from support.customerd import ROOT
 
 COMPARE = os.path.join(ROOT, "tools", "bench", "compare")
+GROWTH = os.path.join(ROOT, "tools", "bench", "growth.py")
 HANG_S_MAX = 240
 
 
@@ -26,6 +27,16 @@ def test_every_server_that_is_installed_is_started_filled_and_asked():
     # Each section is there, with a figure in each of its lines.
     assert done.stdout.count("### ") == 4
     lines = re.findall(r"^\| \d+ .*$", done.stdout, re.MULTILINE)
-    assert len(lines) == 10
+    assert len(lines) == 4
     for line in lines:
         assert re.match(r"\| [^|]+ \| [\d.]+k; \d+, \d+; [\d.]+(; \d+ in a commit)? \|", line)
+
+
+@pytest.mark.skipif(os.environ.get("VARIANT", "release") != "release",
+                    reason="what the sanitizers can find, test_bench.py shows them")
+def test_growth_is_measured_by_records_and_by_connections():
+    done = subprocess.run(["/usr/bin/python3", GROWTH, "--smoke"], capture_output=True,
+                          text=True, timeout=HANG_S_MAX)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^\| 100 \| [\d.]+ MiB \| \d+ \|", done.stdout, re.MULTILINE)
+    assert re.search(r"^\| 10 \| -?[\d.]+ MiB \|", done.stdout, re.MULTILINE)

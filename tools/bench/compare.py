@@ -20,7 +20,6 @@ from servers import Failure
 
 ROUNDS, KEYS, DURATION_MS, WARMUP_MS = 7, 100000, 900, 200
 SMOKE_KEYS, SMOKE_MS = 300, 100
-TRIES_MAX = 7
 
 # (label, server, protocol) of who is measured; the first is who the others are compared to.
 READERS = (("customerd", "customerd", "customerd"),
@@ -123,7 +122,7 @@ class Field:
 
 def measure(field, section, contestant, load, arguments):
     """The figures of one run, or None where the server is not installed."""
-    label, name, protocol = contestant
+    _, name, protocol = contestant
     server = field.running.get(name)
     if server is None:
         return None
@@ -133,13 +132,7 @@ def measure(field, section, contestant, load, arguments):
         server.pin({cpus[0]} if section.cpus == ONE else set(cpus))
         options += ["--cpu", str(cpus[1])]
     duration, warmup = (SMOKE_MS, 0) if arguments.smoke else (DURATION_MS, WARMUP_MS)
-    for _ in range(TRIES_MAX):
-        figures = server.bench(protocol, *options, "--duration-ms", str(duration),
-                               "--warmup-ms", str(warmup))
-        if figures["answers"] > 0:
-            return figures
-        duration *= 2   # a machine so busy that nobody came to answer
-    raise Failure("%s does not answer" % label)
+    return server.measure(protocol, duration, warmup, *options)
 
 
 def run_rounds(field, sections, arguments):
@@ -245,6 +238,8 @@ def main():
     arguments = parse_arguments()
     sections = [section for section in SECTIONS
                 if section.name in arguments.only.split(",")]
+    for section in sections if arguments.smoke else ():
+        section.loads = section.loads[-1:]
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, on_signal)
     folder = tempfile.mkdtemp(prefix="customerd-compare-", dir=arguments.data)

@@ -71,11 +71,18 @@ flush(struct load *load, struct peer *peer)
 
 /* ---- asking ---- */
 
+/* Of a fill. */
+static uint64_t
+next_key(const struct load *load)
+{
+	return (uint64_t)load->options->fill_from + load->asked;
+}
+
 /* Whether there is something left to ask for. */
 static bool
 wants_more(const struct load *load)
 {
-	return !load->options->fill || load->asked < load->keys.count;
+	return !load->options->fill || next_key(load) < load->keys.count;
 }
 
 static enum op
@@ -96,7 +103,7 @@ ask(struct load *load, struct peer *peer, int64_t due_ns)
 	struct ask *ask = peer_ask(peer);
 
 	ask->op = choose_op(load);
-	ask->key = load->options->fill ? load->asked : keys_next(&load->keys);
+	ask->key = load->options->fill ? next_key(load) : keys_next(&load->keys);
 	ask->due_ns = due_ns;
 	load->asked++;
 	load->protocol->encode(load->options, ask, &peer->out);
@@ -246,7 +253,7 @@ static bool
 is_over(const struct load *load)
 {
 	if (load->options->fill)
-		return load->answered == load->keys.count;
+		return !wants_more(load) && load->answered == load->asked;
 	return load->now_ns >= end_ns(load);
 }
 

@@ -36,6 +36,8 @@
 	    "how keys are chosen: uniform or zipfian")                                         \
 	X(updates, "updates", NUMBER, "PERCENT", "0", 0, 100, "of the requests that update")   \
 	X(fill, "fill", FLAG, "", "", 0, 0, "write each record once, and end")                 \
+	X(fill_from, "fill-from", NUMBER, "N", "0", 0, 100000000,                              \
+	    "where that begins, when some are there already")                                  \
 	X(record_bytes, "record-bytes", NUMBER, "BYTES", "650", 400, 8000,                     \
 	    "about the size of a record as MessagePack")                                       \
 	X(server_pids, "server-pids", TEXT, "PIDS", "", 1, 200,                                \

@@ -28,6 +28,7 @@ BENCH_ECHO = os.path.join(BUILD, "tools", "bench", "bench-echo")
 
 READY_S_MAX = 60
 STOP_S_MAX = 30
+TRIES_MAX = 7
 
 
 class Failure(Exception):
@@ -120,6 +121,16 @@ class Server:
         if done.returncode != 0:
             raise Failure("%s: %s" % (self.name, done.stderr.strip()))
         return json.loads(done.stdout)
+
+    def measure(self, protocol, duration_ms, warmup_ms, *arguments):
+        """The same for some time: for longer, where nobody has come to answer in it."""
+        for _ in range(TRIES_MAX):
+            figures = self.bench(protocol, "--duration-ms", str(duration_ms),
+                                 "--warmup-ms", str(warmup_ms), *arguments)
+            if figures["answers"] > 0:
+                return figures
+            duration_ms *= 2
+        raise Failure("%s does not answer" % self.name)
 
     def pids(self):
         return [self.process.pid]
