@@ -80,6 +80,16 @@ def test_a_record_that_is_not_there_is_a_wrong_answer(filled):
     assert "NOT_FOUND" in said
 
 
+def test_a_fill_goes_on_where_another_ended(filled):
+    _, where = filled
+    more = where[:-1] + [str(KEYS + 50)]
+    status, figures, said = bench(*more, "--fill", "--fill-from", str(KEYS))
+    assert status == RIGHT and figures["answers"] == 50, said
+    # What is there already cannot be made again.
+    status, figures, said = bench(*more, "--fill", "--fill-from", str(KEYS + 49))
+    assert status == WRONG and figures["wrong"] == 1 and "TAKEN" in said
+
+
 class Stalling:
     """A server of the echo protocol that answers nothing until it is told to."""
 

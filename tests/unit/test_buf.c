@@ -241,6 +241,24 @@ a_secret_grows_as_anything_does(void **state)
 	buf_fini(&buf);
 }
 
+static void
+one_that_was_given_its_bytes_fails_where_they_end(void **state)
+{
+	char       bytes[8] = "........";
+	struct buf buf;
+
+	(void)state;
+	buf_init_fixed(&buf, bytes, 6);
+	buf_put(&buf, "abcd", 4);
+	buf_put(&buf, "ef", 2);
+	assert_ptr_equal(buf.data, bytes);
+	assert_false(buf.failed);
+	buf_put(&buf, "g", 1);
+	assert_true(buf.failed);
+	assert_int_equal(buf.len, 6);
+	assert_memory_equal(bytes, "abcdef..", 8);
+}
+
 int
 main(void)
 {
@@ -257,6 +275,7 @@ main(void)
 		cmocka_unit_test(clearing_keeps_as_much_memory_as_asked),
 		cmocka_unit_test(a_secret_that_is_forgotten_is_wiped),
 		cmocka_unit_test(a_secret_grows_as_anything_does),
+		cmocka_unit_test(one_that_was_given_its_bytes_fails_where_they_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
