@@ -12,7 +12,8 @@ import pytest
 from support.customerd import ROOT, Server, Shop, must_create
 
 COUNT = os.path.join(ROOT, "build", "release", "tests", "libcount.so")
-COUNTED, WARM_UP, TOGETHER = 3000, 3000, 100
+COUNTED, TOGETHER, WINDOWS_MAX = 3000, 100, 10
+FEW = COUNTED / 20
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("VARIANT", "release") != "release" or not os.path.exists(COUNT),
@@ -43,11 +44,19 @@ def call_many(c, count, method, args_of):
 
 
 def allocations(counted, method, args_of):
+    """For COUNTED calls, once nothing is new to the server any more.
+
+    More may be under way at once than ever before, for which it then keeps memory; but
+    not again and again.
+    """
     c, asked = counted
-    call_many(c, WARM_UP, method, args_of)
-    before = asked()
-    call_many(c, COUNTED, method, args_of)
-    return asked() - before
+    for _ in range(WINDOWS_MAX):
+        before = asked()
+        call_many(c, COUNTED, method, args_of)
+        seen = asked() - before
+        if seen < FEW:
+            break
+    return seen
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +65,12 @@ def ada(counted):
 
 
 def test_a_read_allocates_nothing(counted, ada):
-    assert allocations(counted, "customer.get", lambda i: {"id": ada}) < COUNTED / 20
+    assert allocations(counted, "customer.get", lambda i: {"id": ada}) < FEW
 
 
 def test_an_update_allocates_nothing(counted, ada):
     assert allocations(counted, "customer.update", lambda i: {
-        "id": ada, "set": {"profile_id": "p%d" % i, "reference": "r%d" % i}}) < COUNTED / 20
+        "id": ada, "set": {"profile_id": "p%d" % i, "reference": "r%d" % i}}) < FEW
 
 
 def test_what_does_allocate_is_noticed(counted, ada):
