@@ -9,6 +9,7 @@ is ready before its turn comes: on an empty directory, and on one with a custome
 """
 
 import argparse
+import contextlib
 import os
 import random
 import shutil
@@ -52,7 +53,9 @@ class Traced(Server):
         self.kill_at = call, nth
         try:
             self.start()
-            os.kill(self.ready["pid"], signal.SIGKILL)
+            # It may meet its end just after it has said that it is ready.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.ready["pid"], signal.SIGKILL)
             self.process.wait()
             self.wait()
             return False
