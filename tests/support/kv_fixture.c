@@ -1,6 +1,9 @@
 #include <dirent.h>
+#include <fcntl.h>
+#include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <setjmp.h>
@@ -149,4 +152,50 @@ look_up(struct kv_fixture *f, enum kv_table table, const char *key)
 	kv_snapshot_free(snapshot);
 	assert_int_equal(txn.status, STATUS_OK);
 	return found ? copy : NULL;
+}
+
+/* ---- behind its back ---- */
+
+void
+overwrite_file(const struct kv_fixture *f, off_t offset, const void *bytes, size_t len)
+{
+	int fd = open(path_in(f, "data.mdb"), O_WRONLY);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, bytes, len, offset), (ssize_t)len);
+	close(fd);
+}
+
+char *
+file_contents(const struct kv_fixture *f, size_t *len)
+{
+	int         fd = open(path_in(f, "data.mdb"), O_RDONLY);
+	struct stat st;
+	char       *bytes;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	*len = (size_t)st.st_size;
+	assert_non_null(bytes = malloc(*len));
+	assert_int_equal(read(fd, bytes, *len), st.st_size);
+	close(fd);
+	return bytes;
+}
+
+void
+put_raw(struct kv_fixture *f, const char *table, const char *key, struct slice stored)
+{
+	MDB_env *env;
+	MDB_txn *txn;
+	MDB_dbi  dbi;
+	MDB_val  at = { strlen(key), (void *)(uintptr_t)key };
+	MDB_val  data = { stored.len, (void *)(uintptr_t)stored.data };
+
+	assert_int_equal(mdb_env_create(&env), 0);
+	assert_int_equal(mdb_env_set_maxdbs(env, 1), 0);
+	assert_int_equal(mdb_env_open(env, f->directory, MDB_NOLOCK, 0600), 0);
+	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+	assert_int_equal(mdb_dbi_open(txn, table, 0, &dbi), 0);
+	assert_int_equal(mdb_put(txn, dbi, &at, &data, 0), 0);
+	assert_int_equal(mdb_txn_commit(txn), 0);
+	mdb_env_close(env);
 }

@@ -7,6 +7,8 @@
 #ifndef SUPPORT_KV_FIXTURE_H
 #define SUPPORT_KV_FIXTURE_H
 
+#include <sys/types.h>
+
 #include "server/kv/kv.h"
 
 struct kv_fixture {
@@ -35,5 +37,17 @@ void must_del(struct kv_fixture *f, enum kv_table table, const char *key);
 
 /* What a new snapshot says: the value, or NULL; valid until the next call. */
 const char *look_up(struct kv_fixture *f, enum kv_table table, const char *key);
+
+/* ---- behind its back, while it is closed ---- */
+
+void overwrite_file(
+    const struct kv_fixture *f, off_t offset, const void *bytes, size_t len);
+
+/* The bytes of the file; to be freed. */
+char *file_contents(const struct kv_fixture *f, size_t *len);
+
+/* Put the bytes STORED, which should begin with a checksum, past the seam. */
+void put_raw(
+    struct kv_fixture *f, const char *table, const char *key, struct slice stored);
 
 #endif
