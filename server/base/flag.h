@@ -25,6 +25,19 @@ enum flag_kind { FLAG_TEXT, FLAG_NUMBER, FLAG_SWITCH };
 
 #define FLAG_ROWS_MAX 64u
 
+/*
+ * The options of a tool are a list OPTIONS(X) of rows
+ *
+ *	X(member, name, KIND, placeholder, default, min, max, help)
+ *
+ * of which OPTIONS(FLAG_MEMBER) makes the members of a struct.
+ */
+#define FLAG_TYPE_TEXT const char *
+#define FLAG_TYPE_NUMBER int64_t
+#define FLAG_TYPE_SWITCH bool
+#define FLAG_MEMBER(member, name, KIND, placeholder, standard, min, max, help) \
+	FLAG_TYPE_##KIND member;
+
 struct flag_row {
 	const char *name, *placeholder;
 	const char *standard; /* the default, as one would write it; not of a switch */

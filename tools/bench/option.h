@@ -9,12 +9,8 @@
 #ifndef BENCH_OPTION_H
 #define BENCH_OPTION_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
+#include "server/base/flag.h"
 
-/* X(member, name, KIND, placeholder, default, min, max, help) */
 // clang-format off
 #define BENCH_OPTIONS(X)                                                                       \
 	X(protocol, "protocol", TEXT, "NAME", "customerd", 1, 32,                              \
@@ -35,7 +31,7 @@
 	X(distribution, "distribution", TEXT, "NAME", "uniform", 1, 16,                        \
 	    "how keys are chosen: uniform or zipfian")                                         \
 	X(updates, "updates", NUMBER, "PERCENT", "0", 0, 100, "of the requests that update")   \
-	X(fill, "fill", FLAG, "", "", 0, 0, "write each record once, and end")                 \
+	X(fill, "fill", SWITCH, "", "", 0, 0, "write each record once, and end")               \
 	X(fill_from, "fill-from", NUMBER, "N", "0", 0, 100000000,                              \
 	    "where that begins, when some are there already")                                  \
 	X(record_bytes, "record-bytes", NUMBER, "BYTES", "650", 400, 8000,                     \
@@ -46,21 +42,13 @@
 	    "a unix socket of customerd, to ask how many records shared a commit")             \
 	X(cpu, "cpu", NUMBER, "N", "-1", 0, 4095, "run on this CPU only")                      \
 	X(seed, "seed", NUMBER, "N", "1", 0, INT64_MAX, "of the choice of keys")               \
-	X(json, "json", FLAG, "", "", 0, 0, "print one JSON object")                           \
-	X(help, "help", FLAG, "", "", 0, 0, "print this and end")                              \
-	X(version, "version", FLAG, "", "", 0, 0, "print the version and end")
-
-/* The type of the member of a row, by kind. */
-#define BENCH_OPTION_TYPE_TEXT   const char *
-#define BENCH_OPTION_TYPE_NUMBER int64_t
-#define BENCH_OPTION_TYPE_FLAG   bool
+	X(json, "json", SWITCH, "", "", 0, 0, "print one JSON object")                         \
+	X(help, "help", SWITCH, "", "", 0, 0, "print this and end")                            \
+	X(version, "version", SWITCH, "", "", 0, 0, "print the version and end")
 // clang-format on
 
 struct bench_options {
-#define X(member, name, KIND, placeholder, standard, min, max, help) \
-	BENCH_OPTION_TYPE_##KIND member;
-	BENCH_OPTIONS(X)
-#undef X
+	BENCH_OPTIONS(FLAG_MEMBER)
 };
 
 /* Fill OPTIONS from the arguments behind ARGV[0] and the defaults. */

@@ -22,7 +22,7 @@ struct peer {
 	unsigned    free_first, free_count;
 	unsigned oldest; /* the place of the oldest ask, where answers come in order */
 	unsigned round;  /* makes the numbers of one place differ */
-	bool     is_blocked; /* the socket takes no more for now */
+	bool     is_blocked; /* until the socket is writable again */
 	struct buf in, out;  /* an answer that is not whole; requests not sent */
 	size_t     out_sent;
 };

@@ -1,13 +1,8 @@
 #include "tools/rest/option.h"
 
-#include "server/base/flag.h"
-
 static const struct flag_row rows[] = {
-#define KIND_TEXT FLAG_TEXT
-#define KIND_NUMBER FLAG_NUMBER
-#define KIND_FLAG FLAG_SWITCH
 #define X(member, name, KIND, placeholder, standard, min, max, help) \
-	{ name, placeholder, standard, help, KIND_##KIND, min, max,  \
+	{ name, placeholder, standard, help, FLAG_##KIND, min, max,  \
 		offsetof(struct rest_options, member) },
 	REST_OPTIONS(X)
 #undef X

@@ -11,10 +11,7 @@
 #ifndef REST_OPTION_H
 #define REST_OPTION_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
+#include "server/base/flag.h"
 
 /*
  * X(member, name, KIND, placeholder, default, min, max, help)
@@ -47,9 +44,9 @@
 	    "the address of /live, /ready and /metrics; empty for none")                   \
 	X(admin_fd, "admin-fd", NUMBER, "N", "0", 3, 1048576,                              \
 	    "the same as a listening socket that was inherited")                           \
-	X(allow_plain_http, "allow-plain-http", FLAG, "", "no", 0, 1,                      \
+	X(allow_plain_http, "allow-plain-http", SWITCH, "", "no", 0, 1,                    \
 	    "permit plain HTTP beyond this machine; tokens then travel in clear")            \
-	X(strict, "strict", FLAG, "", "no", 0, 1,                                          \
+	X(strict, "strict", SWITCH, "", "no", 0, 1,                                        \
 	    "refuse also what the documented examples do against the vendor's own rules")  \
 	X(public_store, "public-store", NUMBER, "ID", "0", 1, 4294967295,                  \
 	    "the store of routes that need no token, as /auth/token/")                     \
@@ -59,7 +56,7 @@
 	    "requests at once for a store, where its format bounds them; 0 for no bound")  \
 	X(search_max, "search-max", NUMBER, "N", "100000", 1, 1000000000,                  \
 	    "records that a search may read; in a larger store it is refused")             \
-	X(no_docs, "no-docs", FLAG, "", "no", 0, 1,                                        \
+	X(no_docs, "no-docs", SWITCH, "", "no", 0, 1,                                      \
 	    "serve neither /docs nor /openapi")                                            \
 	X(rate_max, "rate-max", NUMBER, "N", "0", 0, 1000000000,                           \
 	    "requests that a token may make at once; 0 for no bound")                          \
@@ -81,20 +78,12 @@
 	    "how long requests under way may take after SIGTERM")                          \
 	X(log_level, "log-level", TEXT, "LEVEL", "info", 1, 16,                            \
 	    "error, warning, info or debug; requests are info")                            \
-	X(help, "help", FLAG, "", "no", 0, 1, "print this and end")                        \
-	X(version, "version", FLAG, "", "no", 0, 1, "print the version and end")
-
-/* The type of the member of a row, by kind. */
-#define REST_OPTION_TYPE_TEXT   const char *
-#define REST_OPTION_TYPE_NUMBER int64_t
-#define REST_OPTION_TYPE_FLAG   bool
+	X(help, "help", SWITCH, "", "no", 0, 1, "print this and end")                      \
+	X(version, "version", SWITCH, "", "no", 0, 1, "print the version and end")
 // clang-format on
 
 struct rest_options {
-#define X(member, name, KIND, placeholder, standard, min, max, help) \
-	REST_OPTION_TYPE_##KIND member;
-	REST_OPTIONS(X)
-#undef X
+	REST_OPTIONS(FLAG_MEMBER)
 };
 
 /* Fill OPTIONS from the arguments behind ARGV[0] and the defaults. */
