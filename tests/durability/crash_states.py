@@ -35,7 +35,7 @@ import msgpack
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from support.customerd import ROOT, SCOPES, Server  # noqa: E402
+from support.customerd import ROOT, Server, new_token  # noqa: E402
 
 BUILD = os.path.join(ROOT, "build", "release", "tests")
 RECORD = os.path.join(BUILD, "librecord.so")
@@ -55,11 +55,7 @@ IN_FLIGHT = 4
 def record(requests, seed, trace):
     """The file before, and in TRACE what a server under load then did to it."""
     with Server("--loops", "2") as server:
-        operator = server.operator()
-        store = operator.call("store.create", {"set": {"name": "Hot", "mode": "test"}})["id"]
-        token = operator.call("token.create", {"set": {
-            "name": "all", "store": store, "scopes": SCOPES}})["token"]
-        operator.close()
+        token = new_token(server)
         server.restart()    # a clean stop commits everything, also where the server lies
         c = server.dial(token)
         ids = [c.call("customer.create", {"set": {"email": "c%d@example.com" % n}})["id"]

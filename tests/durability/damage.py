@@ -23,7 +23,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from support import customerd  # noqa: E402
-from support.customerd import SCOPES, Refused, Server, StartFailed  # noqa: E402
+from support.customerd import Refused, Server, StartFailed, new_token  # noqa: E402
 
 PAGE = 4096
 CUSTOMERS = 200
@@ -35,10 +35,7 @@ MISSING = {"NOT_FOUND", "UNAUTHENTICATED"}
 def fill(server):
     """The customers as they are, by id, and a token."""
     server.start()
-    operator = server.operator()
-    store = operator.call("store.create", {"set": {"name": "Hot", "mode": "test"}})["id"]
-    token = operator.call("token.create", {"set": {
-        "name": "all", "store": store, "scopes": SCOPES}})["token"]
+    token = new_token(server)
     c = server.dial(token)
     made = [c.call("customer.create", {"set": {
         "email": "c%d@example.com" % n, "notes": "x" * (n * 37 % 4000)}, "want": "record"})

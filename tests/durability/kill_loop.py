@@ -27,7 +27,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from history import Read, State, Update, check  # noqa: E402
-from support.customerd import SCOPES, Refused, Server, StartFailed  # noqa: E402
+from support.customerd import Refused, Server, StartFailed, new_token  # noqa: E402
 
 IN_FLIGHT = 8         # requests of one connection without an answer
 VERIFY_EVERY = 25     # cycles
@@ -149,11 +149,7 @@ class KillLoop:
         self.failures = []
         self.acknowledged = self.unanswered = self.retried = self.read = 0
         # A clean stop commits everything, also where the server lies.
-        operator = server.operator()
-        store = operator.call("store.create", {"set": {"name": "Hot", "mode": "test"}})["id"]
-        self.token = operator.call("token.create", {"set": {
-            "name": "all", "store": store, "scopes": SCOPES}})["token"]
-        operator.close()
+        self.token = new_token(server)
         server.restart()
         c = server.dial(self.token)
         self.ids = [c.call("customer.create", {"set": {

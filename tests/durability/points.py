@@ -36,7 +36,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from history import Read, State, Update, check  # noqa: E402
 from support import customerd  # noqa: E402
 from support.customerd import (  # noqa: E402
-    ROOT, SCOPES, Client, Refused, Server, StartFailed)
+    ROOT, Client, Refused, Server, StartFailed, new_token)
 
 POINT = os.path.join(ROOT, "build", "release", "tests", "libpoint.so")
 HOWS = ("EIO", "ENOSPC", "EDQUOT", "ENOMEM", "EMFILE", "ENFILE", "EINTR", "EAGAIN", "EACCES",
@@ -73,10 +73,7 @@ class Template:
 
 def make_template(directory):
     with Server() as server:
-        operator = server.operator()
-        store = operator.call("store.create", {"set": {"name": "Hot", "mode": "test"}})["id"]
-        token = operator.call("token.create", {"set": {
-            "name": "all", "store": store, "scopes": SCOPES}})["token"]
+        token = new_token(server)
         server.restart()    # a clean stop commits everything, also where the server lies
         c = server.dial(token)
         made = [c.call("customer.create", {"set": {

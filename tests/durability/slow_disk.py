@@ -17,7 +17,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from support.customerd import PATIENCE_S, ROOT, SCOPES, Server, must_create  # noqa: E402
+from support.customerd import PATIENCE_S, ROOT, Server, must_create, new_token  # noqa: E402
 
 POINT = os.path.join(ROOT, "build", "release", "tests", "libpoint.so")
 SLOW_S = 0.2        # SLOW_MS of point.c
@@ -28,10 +28,7 @@ READ_EVERY_S = 0.005
 class SlowDisk:
     def __init__(self, server):
         # A clean stop commits everything, also where the server lies.
-        operator = server.operator()
-        store = operator.call("store.create", {"set": {"name": "Slow", "mode": "test"}})["id"]
-        token = operator.call("token.create", {"set": {
-            "name": "all", "store": store, "scopes": SCOPES}})["token"]
+        token = new_token(server)
         server.restart()
         c = server.dial(token)
         self.customers = [must_create(c, company="base")["id"] for _ in range(CUSTOMERS)]

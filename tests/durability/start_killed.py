@@ -21,7 +21,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from support.customerd import SCOPES, Server, StartFailed  # noqa: E402
+from support.customerd import Server, StartFailed, new_token  # noqa: E402
 
 # What changes a file or a name, and what is between that.
 CALLS = ("open", "openat", "close", "fstat", "newfstatat", "flock", "fcntl", "lseek",
@@ -70,10 +70,7 @@ class Traced(Server):
 def fill(server):
     """A directory with a customer in it; the customer's id and a token."""
     server.start()
-    operator = server.operator()
-    store = operator.call("store.create", {"set": {"name": "Hot", "mode": "test"}})["id"]
-    token = operator.call("token.create", {"set": {
-        "name": "all", "store": store, "scopes": SCOPES}})["token"]
+    token = new_token(server)
     c = server.dial(token)
     made = c.call("customer.create", {"set": {"email": "ada@example.com"}})
     assert server.terminate() == 0

@@ -6,7 +6,7 @@ import subprocess
 
 from support.customerd import ROOT
 from support.http import CUSTOMERD_REST
-from support.manual import complaints
+from support.manual import complaints, paragraphs
 
 PAGE = os.path.join(ROOT, "tools", "rest", "customerd-rest.8")
 
@@ -18,19 +18,12 @@ def options():
     return dict(re.findall(r"^  --([a-z-]+) .*?(?: \((\S+)\))?$", said, re.MULTILINE))
 
 
-def paragraphs():
-    """The page's paragraphs about options, by name."""
-    with open(PAGE, encoding="ascii") as file:
-        parts = re.split(r"^\.It Fl -([a-z-]+).*$", file.read(), flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2]))
-
-
 def test_the_page_has_every_option_and_no_other():
-    assert list(paragraphs()) == list(options())
+    assert list(paragraphs(PAGE)) == list(options())
 
 
 def test_the_page_names_every_default():
-    said = paragraphs()
+    said = paragraphs(PAGE)
     defaults = {name: default for name, default in options().items() if default}
     assert "listen" in defaults and "drain-timeout-ms" in defaults
     for name, default in defaults.items():

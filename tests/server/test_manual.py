@@ -2,11 +2,10 @@
 
 import json
 import os
-import re
 import subprocess
 
 from support.customerd import CUSTOMERD, ROOT
-from support.manual import complaints
+from support.manual import complaints, paragraphs
 
 PAGE = os.path.join(ROOT, "server", "customerd.8")
 
@@ -17,19 +16,12 @@ def options():
     return {option["name"]: option for option in json.loads(said)["options"]}
 
 
-def paragraphs():
-    """The page's paragraphs about options, by name."""
-    with open(PAGE, encoding="ascii") as file:
-        parts = re.split(r"^\.It Fl -([a-z-]+).*$", file.read(), flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2]))
-
-
 def test_the_page_has_every_option_and_no_other():
-    assert list(paragraphs()) == list(options())
+    assert list(paragraphs(PAGE)) == list(options())
 
 
 def test_the_page_names_the_default_of_every_number_that_can_be_counted():
-    said = paragraphs()
+    said = paragraphs(PAGE)
     for name, option in options().items():
         if option["kind"] in ("integer", "bytes") and option["default"]:
             assert "default is " + option["default"] in " ".join(said[name].split()), name
