@@ -310,12 +310,6 @@ bigcommerce_create(struct work *work)
 	work->probes = false;
 	if (answer == NULL)
 		return;
-	if (answer->status == STATUS_INVALID)
-		work_note_violations(work, answer);
-	if (work->fault_count > 0)
-		work_refuse_faults(work);
-	else if (answer->status != STATUS_OK)
-		work_refuse_answer(work, answer);
-	else
+	if (work_accepts(work, answer))
 		answer_results(work, answer);
 }

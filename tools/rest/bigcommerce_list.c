@@ -16,30 +16,13 @@ static const struct reason_text too_broad = { REASON_BAD_PARAMETER, 422, "",
 
 /* ---- paging ---- */
 
-/* What the query has beside the place of the page: without it links would lead to
- * another list. */
-static const char *
-rest_of_query(struct work *work)
+/* Is NAME of a parameter that says which page it is, or of none? */
+static bool
+is_place(struct slice name)
 {
-	struct slice left = work->exchange->request.query;
-	const char  *rest = "";
-
-	while (left.len > 0) {
-		const char  *end = memchr(left.data, '&', left.len);
-		size_t       len = end != NULL ? (size_t)(end - left.data) : left.len;
-		const char  *equals = memchr(left.data, '=', len);
-		struct slice name = slice_of(
-		    left.data, equals != NULL ? (size_t)(equals - left.data) : len);
-
-		if (name.len > 0 && !slice_equal(name, SLICE("page")) &&
-		    !slice_equal(name, SLICE("limit")) &&
-		    !slice_equal(name, SLICE("after")) &&
-		    !slice_equal(name, SLICE("before")))
-			rest = work_text(work, "%s&%.*s", rest, (int)len, left.data);
-		len += end != NULL;
-		left = slice_of(left.data + len, left.len - len);
-	}
-	return rest;
+	return name.len == 0 || slice_equal(name, SLICE("page")) ||
+	       slice_equal(name, SLICE("limit")) || slice_equal(name, SLICE("after")) ||
+	       slice_equal(name, SLICE("before"));
 }
 
 /* One page, however it was found. */
@@ -59,7 +42,7 @@ write_page_link(struct out *out, struct work *work, const struct page *page,
 		return;
 	out_pair(out, name,
 	    work_text(work, "?page=%lld&limit=%lld%s", (long long)number,
-		(long long)page->query->limit, rest_of_query(work)));
+		(long long)page->query->limit, work_query_beside(work, is_place)));
 }
 
 static void
@@ -108,7 +91,7 @@ write_cursor(struct out *out, struct work *work, const struct page *page,
 		out_pair(out, name,
 		    work_text(work, "?limit=%lld&%s=%lld%s",
 			(long long)page->query->limit, direction, (long long)id,
-			rest_of_query(work)));
+			work_query_beside(work, is_place)));
 }
 
 /* A cursor is an id, which nobody needs to know. */

@@ -12,24 +12,12 @@
 
 /* ---- lists ---- */
 
-/* What the query has beside the page, as it came: links lead to the same list. */
-static const char *
-rest_of_query(struct work *work)
+/* Is NAME, as it came, of a parameter that says which page it is? */
+static bool
+is_place(struct slice name)
 {
-	struct slice left = work->exchange->request.query;
-	const char  *rest = "";
-
-	while (left.len > 0) {
-		const char *end = memchr(left.data, '&', left.len);
-		size_t      len = end != NULL ? (size_t)(end - left.data) : left.len;
-
-		if (len > 0 && strncasecmp(left.data, "page%5B", 7) != 0 &&
-		    strncmp(left.data, "page[", 5) != 0)
-			rest = work_text(work, "%s&%.*s", rest, (int)len, left.data);
-		len += end != NULL;
-		left = slice_of(left.data + len, left.len - len);
-	}
-	return rest;
+	return (name.len >= 7 && strncasecmp(name.data, "page%5B", 7) == 0) ||
+	       (name.len >= 5 && memcmp(name.data, "page[", 5) == 0);
 }
 
 static void
@@ -41,7 +29,8 @@ write_page_link(struct out *out, struct work *work,
 	out_pair(out, name,
 	    work_text(work, "%s%.*s?page%%5Bnumber%%5D=%lld&page%%5Bsize%%5D=%lld%s",
 		commercelayer_origin(work), (int)request->path.len, request->path.data,
-		(long long)number, (long long)query->size, rest_of_query(work)));
+		(long long)number, (long long)query->size,
+		work_query_beside(work, is_place)));
 }
 
 static int64_t

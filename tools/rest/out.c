@@ -56,43 +56,17 @@ put_escaped(struct out *json, unsigned char c)
 }
 
 /* A look-up for each byte: most of an answer's time is spent here. */
+// clang-format off
 static const bool is_special[256] = {
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true,
-	true, /* below the space */
+	true, true, true, true, true, true, true, true,
+	true, true, true, true, true, true, true, true,
+	true, true, true, true, true, true, true, true,
+	true, true, true, true, true, true, true, true, /* below the space */
 	['"'] = true,
 	['\\'] = true,
 	[0x7f] = true,
 };
+// clang-format on
 
 /* TEXT as it stands within quotes. */
 static void

@@ -240,3 +240,17 @@ work_refuse_answer(struct work *work, const struct answer *answer)
 	}
 	work_refuse(work, reason_of(answer), work->parameters[PARAMETER_ID]);
 }
+
+bool
+work_accepts(struct work *work, const struct answer *answer)
+{
+	if (answer->status == STATUS_INVALID)
+		work_note_violations(work, answer);
+	if (work->fault_count > 0)
+		work_refuse_faults(work);
+	else if (answer->status != STATUS_OK)
+		work_refuse_answer(work, answer);
+	else
+		return true;
+	return false;
+}

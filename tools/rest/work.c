@@ -263,6 +263,26 @@ work_text(struct work *work, const char *format, ...)
 }
 
 const char *
+work_query_beside(struct work *work, bool (*is_place)(struct slice name))
+{
+	struct slice left = work->exchange->request.query;
+	const char  *rest = "";
+
+	while (left.len > 0) {
+		const char *end = memchr(left.data, '&', left.len);
+		size_t      len = end != NULL ? (size_t)(end - left.data) : left.len;
+		const char *equals = memchr(left.data, '=', len);
+		size_t name_len = equals != NULL ? (size_t)(equals - left.data) : len;
+
+		if (len > 0 && !is_place(slice_of(left.data, name_len)))
+			rest = work_text(work, "%s&%.*s", rest, (int)len, left.data);
+		len += end != NULL;
+		left = slice_of(left.data + len, left.len - len);
+	}
+	return rest;
+}
+
+const char *
 work_secret(struct work *work)
 {
 	unsigned char bytes[(WORK_SECRET_BYTES - 1) / 2];

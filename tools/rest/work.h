@@ -171,6 +171,12 @@ struct slice work_keep(struct work *work, struct buf *buf);
 const char *work_text(struct work *work, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/*
+ * The query as it came, each parameter behind an &, but for those that say which page
+ * it is: links to other pages lead to the same list so.
+ */
+const char *work_query_beside(struct work *work, bool (*is_place)(struct slice name));
+
 /* Append a header to the answer. */
 void work_header(struct work *work, const char *name, const char *value);
 
@@ -224,6 +230,12 @@ void work_refuse_answer(struct work *work, const struct answer *answer);
 
 /* Note what the server found wrong in ANSWER, which is INVALID. */
 void work_note_violations(struct work *work, const struct answer *answer);
+
+/*
+ * Whether ANSWER to a creation is OK and no fault was noted.  If not, refuse: with the
+ * faults of both sides together, or else as the server did.
+ */
+bool work_accepts(struct work *work, const struct answer *answer);
 
 /* Note a fault of the field ROW at PATH; NULL when there are too many. */
 struct field_fault *work_fault(
