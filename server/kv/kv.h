@@ -1,9 +1,10 @@
 /*
  * kv -- ordered tables of keys and values, in transactions.
  *
- * The seam to the storage engine.  Behind it stands one LMDB environment
- * (lmdb.c); nothing above it may assume that a key is local memory, so another
- * engine can stand here.  It knows tables, not customers.
+ * The seam to the storage engine.  Behind it stand a journal that takes each batch
+ * with one write and one flush, a tree of what is new, and one LMDB environment that
+ * follows (kv_private.h); nothing above it may assume that a key is local memory, so
+ * another engine can stand here.  It knows tables, not customers.
  *
  * What it promises.  A committed batch is on disk.  A batch is whole or absent.
  * A snapshot never changes, and a snapshot taken or renewed after a commit was
@@ -12,6 +13,8 @@
  *
  * Threads.  One thread, the writer, begins and commits batches.  A snapshot
  * belongs to one thread.  kv_sequence() may be called from any, and kv_copy() too.
+ * One thread of its own, from kv_open() to kv_close(), carries what is in the journal
+ * into LMDB.
  *
  * Errors stick.  A transaction remembers its first failure and ignores every
  * call after it, so callers get and put in a row and look once, at TXN->status.
@@ -32,10 +35,11 @@
 #include "proto/slice.h"
 #include "proto/status.h"
 #include "server/kv/table.h"
+#include "server/kv/tree.h"
 
 #define KV_KEY_BYTES_MAX 511u /* LMDB's bound; a longer key is a bug, asserted */
 #define KV_NEST_MAX 2u        /* transactions within one another */
-#define KV_FORMAT 1           /* of the file; a newer one is refused */
+#define KV_FORMAT 2           /* of the file; a newer one is refused */
 
 struct kv;
 struct kv_snapshot;
@@ -44,8 +48,13 @@ struct kv_batch;
 struct kv_options {
 	const char *path;      /* the data directory; must exist */
 	size_t      bytes_max; /* how large the file may grow */
-	unsigned    snapshots_max;
-	bool        read_only; /* for verify: change nothing, create nothing */
+	/*
+	 * How large each of the two journals may grow before what is in it must be in
+	 * the file; and the memory for each, roughly.  A batch may go beyond it.
+	 */
+	size_t   journal_bytes_max;
+	unsigned snapshots_max;
+	bool     read_only; /* for verify: change nothing, create nothing */
 };
 
 /* A view of one snapshot or one batch, with a status of its own. */
@@ -55,7 +64,7 @@ struct kv_txn {
 	enum status         status;   /* the first failure, or STATUS_OK */
 	bool                wrote;    /* something was put or deleted */
 	bool                reserve;  /* may use the room kept for deletes */
-	bool                is_full;  /* kv's: only that room was left at its begin */
+	enum status         room;     /* kv's: why only deletes had room at its begin */
 };
 
 /*
@@ -65,18 +74,22 @@ struct kv_txn {
  * Refused, each with a sentence in WHY (at most WHY_SIZE bytes, no newline) that
  * says what to do: a directory that others may read, that another server uses,
  * or that cannot be written; a file that is too short for its pages, is not
- * ours, is damaged, or has a newer format.  On failure *OUT is NULL.
+ * ours, is damaged, is missing, or has a newer format.  On failure *OUT is NULL.
  */
 enum status kv_open(
     struct kv **out, const struct kv_options *options, char *why, size_t why_size);
 
-/* Close KV, which may be NULL.  No snapshot and no batch may still be open. */
+/*
+ * Close KV, which may be NULL.  No snapshot and no batch may still be open.  If the
+ * disk permits, everything is in the file then, and there is no journal any more.
+ */
 void kv_close(struct kv *kv);
 
-/* The number of commits published by this process; goes up with each. */
+/* The number of the newest commit that is published; goes up by one with each, for
+ * ever. */
 uint64_t kv_sequence(const struct kv *kv);
 
-/* Bytes of the file in use and its bound, for status and metrics. */
+/* Bytes in use of the file and of what is to go there, and the bound. */
 void kv_usage(const struct kv *kv, uint64_t *bytes_used, uint64_t *bytes_max);
 
 /* ---- reading ---- */
@@ -102,9 +115,10 @@ void kv_snapshot_release(struct kv_snapshot *snapshot);
 /* ---- writing, on the writer thread only ---- */
 
 /*
- * Begin a batch.  At most one is open.  On failure *OUT is NULL: STORAGE_FAILED
- * while an earlier failure of the disk has not been overcome (each call then
- * tries once to overcome it), NO_MEMORY.
+ * Begin a batch.  At most one is open.  Waits while the journals are full, for the
+ * file to catch up.  On failure *OUT is NULL: STORAGE_FAILED while an earlier failure
+ * of the disk has not been overcome (each call then tries once to overcome it),
+ * STORAGE_FULL if the journals are full because the disk is, NO_MEMORY.
  */
 enum status kv_batch_begin(struct kv *kv, struct kv_batch **out);
 
@@ -207,11 +221,16 @@ void kv_del(struct kv_txn *txn, enum kv_table table, struct slice key);
 struct kv_scan {
 	struct kv_txn *txn;
 	enum kv_table  table;
-	void          *cursor;
 	size_t         prefix_len;
 	char           prefix[KV_KEY_BYTES_MAX];
 	struct slice   from; /* or, backwards, below */
 	bool           begun, backwards;
+	struct slice   at; /* the key that was answered last */
+	/* kv's: what is looked at, the newest first; an empty key: nothing more. */
+	struct tree_cursor  cursors[2];
+	const struct entry *entries[2];
+	void               *cursor;
+	struct slice        stored_key, stored;
 };
 
 void kv_scan_begin(struct kv_scan *scan, struct kv_txn *txn, enum kv_table table,

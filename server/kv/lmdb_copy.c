@@ -8,7 +8,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "server/kv/lmdb_env.h"
+#include "server/kv/kv_private.h"
 
 /* So much goes to the disk at a time: little enough for others to get their turn. */
 #define COMMIT_BYTES ((size_t)16 << 20)
@@ -20,9 +20,11 @@ struct copy {
 	struct kv_txn       view; /* of FROM */
 	struct kv_progress *progress;
 	struct kv          *to;
-	MDB_env            *env;   /* of TO */
-	MDB_txn            *mdb;   /* in ENV; NULL: none is open */
-	size_t              bytes; /* put in MDB */
+	MDB_env            *env;     /* of TO */
+	MDB_txn            *mdb;     /* in ENV; NULL: none is open */
+	size_t              bytes;   /* put in MDB */
+	uint64_t            batch;   /* the newest in VIEW */
+	uint64_t            journal; /* to be read after it; 0: none */
 };
 
 static int
@@ -85,6 +87,8 @@ fill(struct kv *to, MDB_env *env, void *context)
 			rc = ECANCELED;
 	}
 	if (rc == 0)
+		rc = lmdb_put_numbers(to, copy->mdb, copy->batch, copy->journal);
+	if (rc == 0)
 		return mdb_txn_commit(copy->mdb);
 	if (copy->mdb != NULL)
 		mdb_txn_abort(copy->mdb);
@@ -138,8 +142,8 @@ judge(const struct copy *copy, int rc, char *why, size_t why_size)
 		    "the database cannot be read to its end");
 	if (status == STATUS_CANCELLED)
 		return refuse(status, why, why_size, "it was stopped");
-	/* As in lmdb_commit_failed(). */
-	if (status == STATUS_STORAGE_FAILED && lmdb_disk_is_full(copy->to))
+	/* As in lmdb_failed(). */
+	if (status == STATUS_STORAGE_FAILED && lmdb_disk_is_full(copy->to, 0))
 		status = STATUS_STORAGE_FULL;
 	return refuse(
 	    status, why, why_size, "cannot write the copy: %s", mdb_strerror(rc));
@@ -147,10 +151,12 @@ judge(const struct copy *copy, int rc, char *why, size_t why_size)
 
 /* Build, for TO, a file with everything that is in FROM. */
 static enum status
-build(struct kv *from, struct kv *to, struct kv_progress *progress, char *why,
-    size_t why_size)
+build(struct kv *from, struct kv *to, uint64_t journal, struct kv_progress *progress,
+    char *why, size_t why_size)
 {
-	struct copy         copy = { .from = from, .to = to, .progress = progress };
+	struct copy copy = {
+		.from = from, .to = to, .progress = progress, .journal = journal
+	};
 	struct kv_snapshot *snapshot;
 	enum status         status;
 	int                 rc = ECANCELED;
@@ -160,9 +166,9 @@ build(struct kv *from, struct kv *to, struct kv_progress *progress, char *why,
 	if ((snapshot = kv_snapshot_new(from)) == NULL)
 		return refuse(STATUS_NO_MEMORY, why, why_size, "out of memory");
 	kv_read(snapshot, &copy.view);
+	copy.batch = snapshot->sequence;
 	if (copy.view.status == STATUS_OK)
-		rc = lmdb_build(
-		    to, from->bytes_max + atomic_load(&from->bytes_used), fill, &copy);
+		rc = lmdb_build(to, from->bytes_max + kv_bytes(from), fill, &copy);
 	kv_snapshot_free(snapshot);
 	return judge(&copy, rc, why, why_size);
 }
@@ -247,7 +253,7 @@ static enum status
 copy_into(struct kv *kv, struct kv *to, const struct place *place,
     struct kv_progress *progress, char *why, size_t why_size)
 {
-	enum status status = build(kv, to, progress, why, why_size);
+	enum status status = build(kv, to, 0, progress, why, why_size);
 	int         rc;
 
 	if (status == STATUS_OK && (rc = finish(to, place)) != 0)
@@ -272,7 +278,7 @@ copy_to(struct kv *kv, const struct place *place, struct kv_progress *progress,
 	if (mkdir(place->partial, 0700) != 0 && errno != EEXIST)
 		return refuse(lmdb_status(errno), why, why_size, "cannot make %s: %s",
 		    place->partial, strerror(errno));
-	if ((to = lmdb_new(&options)) == NULL) {
+	if ((to = kv_new(&options)) == NULL) {
 		rmdir(place->partial);
 		return refuse(STATUS_NO_MEMORY, why, why_size, "out of memory");
 	}
@@ -283,7 +289,7 @@ copy_to(struct kv *kv, const struct place *place, struct kv_progress *progress,
 	} else {
 		rmdir(place->partial);
 	}
-	lmdb_free(to);
+	kv_free(to);
 	return status;
 }
 
@@ -318,8 +324,7 @@ replace(struct kv *kv, char *why, size_t why_size)
 		rc = lmdb_rename_built(kv);
 	}
 	/* Whatever that came to, one of the two has the name: go on with that. */
-	kv->condition = LMDB_LOST;
-	if (lmdb_overcome(kv) != STATUS_OK && rc == 0)
+	if (lmdb_reopen(kv) != STATUS_OK && rc == 0)
 		rc = EIO;
 	if (rc == 0)
 		return STATUS_OK;
@@ -331,7 +336,7 @@ enum status
 kv_scrub(struct kv *kv, struct kv_progress *progress, char *why, size_t why_size)
 {
 	const struct kv_options options = { .path = kv->path };
-	struct kv              *to = lmdb_new(&options);
+	struct kv              *to = kv_new(&options);
 	enum status             status;
 
 	assert(!kv->batch_is_open && !kv->read_only);
@@ -339,7 +344,11 @@ kv_scrub(struct kv *kv, struct kv_progress *progress, char *why, size_t why_size
 	if (to == NULL)
 		return refuse(STATUS_NO_MEMORY, why, why_size, "out of memory");
 	to->dir = kv->dir;
-	status = build(kv, to, progress, why, why_size);
-	lmdb_free(to);
+	if ((status = generations_empty(kv)) != STATUS_OK)
+		refuse(status, why, why_size, "cannot empty the journals");
+	else
+		status = build(kv, to, kv->is_recorded ? kv->active->journal.id : 0,
+		    progress, why, why_size);
+	kv_free(to);
 	return status == STATUS_OK ? replace(kv, why, why_size) : status;
 }

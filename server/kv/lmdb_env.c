@@ -7,10 +7,12 @@
 #include <xxhash.h>
 
 #include "server/kv/key.h"
-#include "server/kv/lmdb_env.h"
+#include "server/kv/kv_private.h"
 
+#define FORMAT_OLDEST 1u  /* that can be opened */
 #define READERS_SPARE 16u /* for tools that look while we run */
 
+#define HEADROOM_BYTES ((size_t)64 << 20)
 #define CREATION_BYTES_MAX ((size_t)1 << 20) /* of the empty file, amply */
 
 /* NOTLS: a view belongs to its object, not to its thread. */
@@ -55,11 +57,24 @@ get_number(struct kv *kv, MDB_txn *mdb, struct slice name, uint64_t *number)
 int
 lmdb_put_number(struct kv *kv, MDB_txn *mdb, struct slice name, uint64_t number)
 {
-	struct key value;
+	_Alignas(struct entry) char room[64];
+	struct key                  value;
 
 	key_init_bare(&value);
 	key_u64(&value, number);
-	return lmdb_put(kv, mdb, KV_META, name, key_slice(&value));
+	assert(entry_size(name.len, value.len) <= sizeof(room));
+	entry_make(room, KV_META, name, key_slice(&value), false);
+	return lmdb_put(kv, mdb, (const void *)room);
+}
+
+int
+lmdb_put_numbers(struct kv *kv, MDB_txn *mdb, uint64_t batch, uint64_t journal)
+{
+	int rc;
+
+	if ((rc = lmdb_put_number(kv, mdb, META_BATCH, batch)) != 0)
+		return rc;
+	return lmdb_put_number(kv, mdb, META_JOURNAL, journal);
 }
 
 /* ---- the environment ---- */
@@ -98,6 +113,24 @@ lmdb_open_tables(struct kv *kv, MDB_txn *mdb, unsigned flags)
 	return rc;
 }
 
+/* Read the numbers, and the tables that there are; all that are missing are made. */
+static int
+load_tables(struct kv *kv, MDB_txn *mdb)
+{
+	int rc;
+
+	if ((rc = lmdb_open_tables(kv, mdb, kv->read_only ? 0 : MDB_CREATE)) != 0 ||
+	    (rc = get_number(kv, mdb, META_BATCH, &kv->batches)) != 0)
+		return rc;
+	rc = get_number(kv, mdb, META_JOURNAL, &kv->journal);
+	if (rc == MDB_NOTFOUND) {
+		kv->journal = 0;
+		rc = 0;
+	}
+	atomic_store(&kv->bytes_used, lmdb_bytes_used(kv, mdb));
+	return rc;
+}
+
 /* Everything KV must know of its environment; FORMAT is 0 in a foreign file. */
 static int
 load(struct kv *kv, uint64_t *format)
@@ -114,12 +147,13 @@ load(struct kv *kv, uint64_t *format)
 		rc = get_number(kv, mdb, META_FORMAT, format);
 	if (rc == MDB_NOTFOUND)
 		rc = 0; /* not ours: the caller will see it */
-	else if (rc == 0 && *format == KV_FORMAT &&
-		 (rc = lmdb_open_tables(kv, mdb, kv->read_only ? 0 : MDB_CREATE)) ==
-		     0 &&
-		 (rc = get_number(kv, mdb, META_BATCH, &kv->batches)) == 0) {
-		atomic_store(&kv->bytes_used, lmdb_bytes_used(kv, mdb));
-		return mdb_txn_commit(mdb);
+	else if (rc == 0 && *format >= FORMAT_OLDEST && *format <= KV_FORMAT &&
+		 (rc = load_tables(kv, mdb)) == 0) {
+		/* The formats before this one lack the journal, and nothing else. */
+		if (!kv->read_only && *format < KV_FORMAT)
+			rc = lmdb_put_number(kv, mdb, META_FORMAT, KV_FORMAT);
+		if (rc == 0)
+			return mdb_txn_commit(mdb);
 	}
 	mdb_txn_abort(mdb);
 	return rc;
@@ -156,7 +190,7 @@ fill_new(struct kv *kv, MDB_env *env, void *context)
 		return rc;
 	if ((rc = lmdb_open_tables(kv, mdb, MDB_CREATE)) != 0 ||
 	    (rc = lmdb_put_number(kv, mdb, META_FORMAT, KV_FORMAT)) != 0 ||
-	    (rc = lmdb_put_number(kv, mdb, META_BATCH, 0)) != 0) {
+	    (rc = lmdb_put_numbers(kv, mdb, 0, 0)) != 0) {
 		mdb_txn_abort(mdb);
 		return rc;
 	}
@@ -244,11 +278,12 @@ advice(int rc)
 }
 
 /*
- * Where the bound was lowered below the size that the file has, LMDB could not
- * even delete, since a delete takes new pages first.  So leave it some.
+ * How much is mapped: beyond the bound what the journals may hold, twice, for it has
+ * been promised already; what a transaction needs before it frees anything; and, where
+ * the bound was lowered below the size that the file has, that.
  */
 static int
-leave_headroom(struct kv *kv)
+set_map_size(struct kv *kv)
 {
 	MDB_envinfo info;
 	size_t      bytes;
@@ -256,8 +291,9 @@ leave_headroom(struct kv *kv)
 	mdb_env_info(kv->env, &info);
 	bytes = (info.me_last_pgno + 1) * LMDB_PAGE_BYTES;
 	if (bytes < kv->bytes_max)
-		return 0;
-	return mdb_env_set_mapsize(kv->env, bytes + bytes / 8);
+		bytes = kv->bytes_max;
+	bytes += bytes / 8 + 4 * kv->journal_bytes_max + HEADROOM_BYTES;
+	return mdb_env_set_mapsize(kv->env, bytes / LMDB_PAGE_BYTES * LMDB_PAGE_BYTES);
 }
 
 enum status
@@ -274,9 +310,9 @@ lmdb_open_existing(struct kv *kv, char *why, size_t why_size)
 		return lmdb_status(rc);
 	}
 	mdb_reader_check(kv->env, &dead);
-	if ((rc = leave_headroom(kv)) == 0)
+	if ((rc = set_map_size(kv)) == 0)
 		rc = load(kv, &format);
-	if (rc == 0 && format == KV_FORMAT)
+	if (rc == 0 && format >= FORMAT_OLDEST && format <= KV_FORMAT)
 		return STATUS_OK;
 	if (rc == MDB_NOTFOUND)
 		snprintf(why, why_size,
@@ -299,9 +335,8 @@ lmdb_open_existing(struct kv *kv, char *why, size_t why_size)
 	return rc == 0 ? STATUS_STORAGE_FAILED : lmdb_status(rc);
 }
 
-/* Open the environment, and create it first if need be. */
-static enum status
-open_or_create(struct kv *kv, char *why, size_t why_size)
+enum status
+lmdb_open(struct kv *kv, char *why, size_t why_size)
 {
 	enum status status;
 	bool        exists;
@@ -334,113 +369,22 @@ open_or_create(struct kv *kv, char *why, size_t why_size)
 	return lmdb_open_existing(kv, why, why_size);
 }
 
-/* The lock of KV.  Writers first: a loop is back in a moment, and never nests. */
-static int
-lock_init(struct kv *kv)
-{
-	pthread_rwlockattr_t attr;
-	int                  rc;
-
-	pthread_rwlockattr_init(&attr);
-	pthread_rwlockattr_setkind_np(
-	    &attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-	rc = pthread_rwlock_init(&kv->lock, &attr);
-	pthread_rwlockattr_destroy(&attr);
-	return rc;
-}
-
-struct kv *
-lmdb_new(const struct kv_options *options)
-{
-	struct kv *kv;
-	unsigned   i;
-
-	if ((kv = calloc(1, sizeof(*kv))) == NULL)
-		return NULL;
-	kv->bytes_max = (options->bytes_max + LMDB_PAGE_BYTES - 1) / LMDB_PAGE_BYTES *
-			LMDB_PAGE_BYTES;
-	kv->snapshots_max = options->snapshots_max;
-	kv->read_only = options->read_only;
-	pthread_mutex_init(&kv->snapshots_mutex, NULL);
-	kv->path = strdup(options->path);
-	kv->snapshots = calloc(kv->snapshots_max + 1, sizeof(*kv->snapshots));
-	if (kv->path == NULL || kv->snapshots == NULL || lock_init(kv) != 0) {
-		free(kv->snapshots);
-		free(kv->path);
-		free(kv);
-		return NULL;
-	}
-	for (i = 0; i < KV_TABLE_COUNT; i++)
-		kv->seeds[i] = XXH3_64bits(kv_table_name(i), strlen(kv_table_name(i)));
-	return kv;
-}
-
 void
-lmdb_free(struct kv *kv)
-{
-	pthread_mutex_destroy(&kv->snapshots_mutex);
-	pthread_rwlock_destroy(&kv->lock);
-	free(kv->snapshots);
-	free(kv->path);
-	free(kv);
-}
-
-enum status
-kv_open(struct kv **out, const struct kv_options *options, char *why, size_t why_size)
-{
-	enum status status = STATUS_STORAGE_FAILED;
-	struct kv  *kv;
-
-	*out = NULL;
-	if ((kv = lmdb_new(options)) == NULL) {
-		snprintf(why, why_size, "out of memory");
-		return STATUS_NO_MEMORY;
-	}
-	if ((kv->dir = lmdb_dir_open(kv->path, why, why_size)) < 0)
-		goto free_kv;
-	if ((status = open_or_create(kv, why, why_size)) != STATUS_OK)
-		goto close_dir;
-	*out = kv;
-	return STATUS_OK;
-
-close_dir:
-	close(kv->dir);
-free_kv:
-	lmdb_free(kv);
-	return status;
-}
-
-void
-kv_close(struct kv *kv)
+lmdb_close(struct kv *kv)
 {
 	unsigned i;
 
-	if (kv == NULL)
-		return;
-	assert(!kv->batch_is_open);
+	pthread_mutex_lock(&kv->mutex);
 	for (i = 0; i < kv->snapshots_max; i++)
-		assert(kv->snapshots[i] == NULL);
+		if (kv->snapshots[i] != NULL && kv->snapshots[i]->mdb != NULL) {
+			mdb_txn_abort(kv->snapshots[i]->mdb);
+			kv->snapshots[i]->mdb = NULL;
+		}
+	pthread_mutex_unlock(&kv->mutex);
+	if (kv->base.mdb != NULL)
+		mdb_txn_abort(kv->base.mdb);
+	kv->base.mdb = NULL;
 	if (kv->env != NULL)
 		mdb_env_close(kv->env);
-	close(kv->dir);
-	lmdb_free(kv);
-}
-
-uint64_t
-kv_sequence(const struct kv *kv)
-{
-	return atomic_load(&kv->sequence);
-}
-
-void
-kv_usage(const struct kv *kv, uint64_t *bytes_used, uint64_t *bytes_max)
-{
-	*bytes_used = atomic_load(&kv->bytes_used);
-	*bytes_max = kv->bytes_max;
-}
-
-void
-lmdb_publish(struct kv *kv)
-{
-	atomic_fetch_add(&kv->sequence, 1);
+	kv->env = NULL;
 }

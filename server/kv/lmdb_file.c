@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "server/kv/lmdb_env.h"
+#include "server/kv/kv_private.h"
 
 /*
  * The head of LMDB 0.9's two meta pages, as it lies in the file on a 64-bit

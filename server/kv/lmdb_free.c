@@ -1,6 +1,6 @@
 #include <unistd.h>
 
-#include "server/kv/lmdb_env.h"
+#include "server/kv/kv_private.h"
 
 /* The tree of free pages, as LMDB 0.9 writes it: lists of page numbers in leaves. */
 

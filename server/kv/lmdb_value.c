@@ -1,20 +1,10 @@
 #include <assert.h>
-#include <xxhash.h>
 
-#include "server/kv/lmdb_env.h"
+#include "server/kv/kv_private.h"
 
 #define CHECKSUM_BYTES 8u
 #define VALUE_INLINE_MAX 2038u /* in a leaf; less, by the key, in fact */
 #define PAGE_OVERFLOW 0x04u    /* the flag of LMDB's page for larger ones */
-
-/* Over the table and the key too, so that a value in a wrong place is found out. */
-static uint64_t
-checksum(const struct kv *kv, enum kv_table table, struct slice key, struct slice value)
-{
-	uint64_t seed = XXH3_64bits_withSeed(key.data, key.len, kv->seeds[table]);
-
-	return XXH3_64bits_withSeed(value.data, value.len, seed);
-}
 
 static void
 put_le64(unsigned char *out, uint64_t value)
@@ -65,15 +55,14 @@ is_within_its_pages(MDB_val stored)
 }
 
 int
-lmdb_verify(const struct kv *kv, enum kv_table table, struct slice key, MDB_val stored,
-    struct slice *value)
+lmdb_verify(enum kv_table table, struct slice key, MDB_val stored, struct slice *value)
 {
 	const unsigned char *data = stored.mv_data;
 
 	if (stored.mv_size < CHECKSUM_BYTES || !is_within_its_pages(stored))
 		return LMDB_DAMAGED;
 	*value = slice_of(data + CHECKSUM_BYTES, stored.mv_size - CHECKSUM_BYTES);
-	return get_le64(data) == checksum(kv, table, key, *value) ? 0 : LMDB_DAMAGED;
+	return get_le64(data) == entry_checksum(table, key, *value) ? 0 : LMDB_DAMAGED;
 }
 
 int
@@ -85,40 +74,42 @@ lmdb_get(struct kv *kv, MDB_txn *mdb, enum kv_table table, struct slice key,
 
 	if ((rc = mdb_get(mdb, kv->tables[table], &at, &stored)) != 0)
 		return rc;
-	return lmdb_verify(kv, table, key, stored, value);
+	return lmdb_verify(table, key, stored, value);
 }
 
 static int
 put(struct kv *kv, MDB_txn *mdb, enum kv_table table, struct slice key,
-    struct slice value, unsigned flags)
+    struct slice value, uint64_t sum, unsigned flags)
 {
-	uint64_t sum = checksum(kv, table, key, value);
-	MDB_val  at = lmdb_key(key), stored = { CHECKSUM_BYTES + value.len, NULL };
-	char    *data;
-	int      rc;
+	MDB_val at = lmdb_key(key), stored = { CHECKSUM_BYTES + value.len, NULL };
+	int     rc;
 
-	if ((rc = mdb_put(mdb, kv->tables[table], &at, &stored, MDB_RESERVE | flags)) !=
-	    0)
+	rc = mdb_put(mdb, kv->tables[table], &at, &stored, MDB_RESERVE | flags);
+	if (rc != 0)
 		return rc;
 	put_le64(stored.mv_data, sum);
-	data = (char *)stored.mv_data + CHECKSUM_BYTES;
 	if (value.len > 0)
-		memcpy(data, value.data, value.len);
-	/* A caller's slice into the database has just been moved under its feet. */
-	assert(checksum(kv, table, key, slice_of(data, value.len)) == sum);
+		memcpy((char *)stored.mv_data + CHECKSUM_BYTES, value.data, value.len);
 	return 0;
 }
 
 int
-lmdb_put(struct kv *kv, MDB_txn *mdb, enum kv_table table, struct slice key,
-    struct slice value)
+lmdb_put(struct kv *kv, MDB_txn *mdb, const struct entry *entry)
 {
-	return put(kv, mdb, table, key, value, 0);
+	MDB_val at = lmdb_key(entry_key(entry));
+	int     rc;
+
+	if (!entry->is_deleted)
+		return put(kv, mdb, entry->table, entry_key(entry), entry_value(entry),
+		    entry->checksum, 0);
+	rc = mdb_del(mdb, kv->tables[entry->table], &at, NULL);
+	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
 int
 lmdb_append(struct kv *kv, MDB_txn *mdb, enum kv_table table, struct slice key,
     struct slice value)
 {
-	return put(kv, mdb, table, key, value, MDB_APPEND);
+	return put(
+	    kv, mdb, table, key, value, entry_checksum(table, key, value), MDB_APPEND);
 }

@@ -174,6 +174,7 @@ open_storage(struct server *server, char *why, size_t why_size)
 	const struct kv_options options = {
 		.path = server->options->data,
 		.bytes_max = server->options->db_bytes_max,
+		.journal_bytes_max = server->options->journal_bytes_max,
 		.snapshots_max = server->options->loops + JOB_SNAPSHOTS,
 	};
 

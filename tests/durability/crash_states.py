@@ -1,18 +1,22 @@
 #!/usr/bin/python3
-"""Every state in which a crash can leave the file: commit k or k+1, never less than told.
+"""Every state in which a crash can leave the files: commit k or k+1, never less than told.
 
     crash_states.py [--requests N] [--images N] [--seed N] [--expect-loss]
 
 A server runs under load with librecord.so before its C library, which writes down each
-write to the database file, each sync and each answer, in order.  Afterwards the file is
-built again as a crash would have left it: all that was synced, and of what was not any
-part.  A disk writes sectors of 512 bytes whole, and in any order.  For each answer, and
-each moment before a sync, the images are: none of the unsynced writes, all, each prefix,
-each alone, all but each, the last one torn at each sector, and at random IMAGES more.
+write to the database file and the journals, each sync and each answer, in order.  The
+journals are so small that they are changed, and carried over, many times.  Afterwards the
+files are built again as a crash would have left them: all that was synced, and of what
+was not any part.  A disk writes sectors of 512 bytes whole, and in any order; a file that
+was made has its name only when the directory was synced.  For each answer, and each moment
+before a sync, the images are: none of the unsynced writes, all, each prefix, each alone,
+all but each, the last one torn at each sector, and at random IMAGES more; but of all these
+only as many as IMAGES_MAX, chosen at random.
 
-Each of four connections sends that many requests.  Each image must open and pass what `customerd verify` checks; it must be one of the states
-between commits, with exactly that state's content; it must hold every revision that any
-answer had told until then; and nothing from the future.
+Each of four connections sends that many requests.  Each image must open and pass what
+`customerd verify` checks; it must be one of the states between commits, with exactly that
+state's content, before and after a clean stop; it must hold every revision that any answer
+had told until then; and nothing from the future.
 
 With --expect-loss an image must be wrong: for a server that answers before it commits
 (scons variant=fault) or does not sync (variant=nosync).
@@ -41,9 +45,11 @@ BUILD = os.path.join(ROOT, "build", "release", "tests")
 RECORD = os.path.join(BUILD, "librecord.so")
 INSPECT = os.path.join(BUILD, "inspect")
 
-WRITE, SYNCED, SYNC, CUT, SEND = 1, 2, 3, 4, 5
+WRITE, SYNCED, SYNC, CUT, SEND, MAKE, REMOVE, NAMES = range(1, 9)
+FILES = ("data.mdb", "journal.0", "journal.1")
 SECTOR, PAGE = 512, 4096
-META_PAGES = 2 * PAGE
+IMAGES_MAX = 40      # of one moment
+JOURNAL_BYTES = "65536"
 CUSTOMERS = 20
 CONNECTIONS = 4
 IN_FLIGHT = 4
@@ -54,7 +60,7 @@ IN_FLIGHT = 4
 
 def record(requests, seed, trace):
     """The file before, and in TRACE what a server under load then did to it."""
-    with Server("--loops", "2") as server:
+    with Server("--loops", "2", "--journal-bytes-max", JOURNAL_BYTES) as server:
         token = new_token(server)
         server.restart()    # a clean stop commits everything, also where the server lies
         c = server.dial(token)
@@ -106,60 +112,104 @@ def load(c, ids, requests, rng):
 def events(trace):
     with open(trace, "rb") as file:
         while head := file.read(16):
-            kind, length, where = struct.unpack("=IIQ", head)
-            yield kind, where, file.read(length)
+            kind, number, _, length, where = struct.unpack("=BBHIQ", head)
+            yield kind, number, where, file.read(length)
 
 
 # ---- replaying ----
 
 
-@dataclasses.dataclass
-class File:
-    """What is on the disk for sure, and the sectors that may be there or not."""
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """What a crash may leave or not: a write to a file, or a name made or removed."""
 
-    durable: bytearray
-    pending: list    # (offset, bytes), in order
+    kind: int
+    file: int
+    offset: int = 0
+    data: bytes = b""
 
-    def write(self, offset, data):
+
+class Files:
+    """What is on the disk for sure, and what of the rest may be there or not."""
+
+    def __init__(self, before):
+        self.content = [bytearray(before), bytearray(), bytearray()]
+        self.names = [True, False, False]
+        self.pending = []    # changes, in order
+
+    def write(self, file, offset, data):
         # Pages one by one: nothing keeps the parts of one write together.
         for start in range(0, len(data), PAGE):
-            self.pending.append((offset + start, data[start:start + PAGE]))
+            self.pending.append(Change(
+                WRITE, file, offset + start, data[start:start + PAGE]))
 
-    def sync(self, offset=None):
-        """All is on the disk, or only the write at OFFSET."""
-        kept = []
-        for write in self.pending:
-            if offset is None or write[0] == offset:
-                apply(self.durable, [write])
-            else:
-                kept.append(write)
-        self.pending = kept
+    def is_growth(self, file, offset, data):
+        """Zeros behind the end change nothing but the length."""
+        return offset >= len(self.content[file]) and not any(data)
 
-    def images(self, rng, extra):
-        """The pending writes of which a crash may leave each of these selections."""
-        writes = self.pending
+    def make(self, file):
+        assert not self.names[file]
+        self.content[file] = bytearray()
+        self.pending.append(Change(MAKE, file))
+
+    def sync(self, file, offset=None):
+        """All of FILE is on the disk, or only the write at OFFSET."""
+        self.settle(lambda change: change.kind == WRITE and change.file == file and
+                    offset in (None, change.offset))
+
+    def sync_names(self):
+        self.settle(lambda change: change.kind != WRITE)
+
+    def settle(self, is_settled):
+        apply(self.content, self.names, [c for c in self.pending if is_settled(c)])
+        self.pending = [c for c in self.pending if not is_settled(c)]
+
+    def image(self, changes):
+        """The files, by name, that CHANGES on top of what is sure leave."""
+        content = [bytearray(c) for c in self.content]
+        names = list(self.names)
+        apply(content, names, changes)
+        return {FILES[n]: content[n] for n in range(len(FILES)) if names[n]}
+
+    def selections(self, rng, extra):
+        """The changes of which a crash may leave each of these selections."""
+        some = list(self.all_selections())
+        some += [[c for c in self.pending if rng.random() < 0.5]
+                 for _ in range(extra if self.pending else 0)]
+        if len(some) > IMAGES_MAX:
+            some = some[:2] + rng.sample(some[2:], IMAGES_MAX - 2)
+        return some
+
+    def all_selections(self):
+        changes = self.pending
         yield []
-        if not writes:
+        if not changes:
             return
-        for n in range(1, len(writes) + 1):
-            yield writes[:n]
-        for n in range(len(writes)):
-            yield [writes[n]]
-            yield writes[:n] + writes[n + 1:]
-        offset, data = writes[-1]
-        first = SECTOR - offset % SECTOR
-        for cut in range(first, len(data), SECTOR):
-            yield writes[:-1] + [(offset, data[:cut])]
-            yield writes[:-1] + [(offset + cut, data[cut:])]
-        for _ in range(extra):
-            yield [write for write in writes if rng.random() < 0.5]
+        yield changes
+        for n in range(1, len(changes)):
+            yield changes[:n]
+        for n in range(len(changes)):
+            yield [changes[n]]
+            yield changes[:n] + changes[n + 1:]
+        last = changes[-1]
+        if last.kind != WRITE:
+            return
+        first = SECTOR - last.offset % SECTOR
+        for cut in range(first, len(last.data), SECTOR):
+            yield changes[:-1] + [dataclasses.replace(last, data=last.data[:cut])]
+            yield changes[:-1] + [dataclasses.replace(
+                last, offset=last.offset + cut, data=last.data[cut:])]
 
 
-def apply(content, writes):
-    for offset, data in writes:
-        if len(content) < offset:
-            content.extend(bytes(offset - len(content)))
-        content[offset:offset + len(data)] = data
+def apply(content, names, changes):
+    for change in changes:
+        if change.kind != WRITE:
+            names[change.file] = change.kind == MAKE
+            continue
+        file = content[change.file]
+        if len(file) < change.offset:
+            file.extend(bytes(change.offset - len(file)))
+        file[change.offset:change.offset + len(change.data)] = change.data
 
 
 class Inspector:
@@ -172,15 +222,16 @@ class Inspector:
                                         stdout=subprocess.PIPE, text=True)
         self.images = 0
 
-    def look(self, content):
+    def look(self, image):
         """("sound", batch, digest, customers) or ("refused" or "wrong", sentence)."""
         self.images += 1
-        # A file of its own: LMDB maps it, and a new one has no lock beside it.
+        # Files of their own: LMDB maps them, and a new one has no lock beside it.
         shutil.rmtree(self.directory)
         os.mkdir(self.directory, 0o700)
-        path = os.path.join(self.directory, "data.mdb")
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
-            file.write(content)
+        for name, content in image.items():
+            path = os.path.join(self.directory, name)
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+                file.write(content)
         print(self.directory, file=self.process.stdin, flush=True)
         line = self.process.stdout.readline().rstrip("\n")
         if not line:
@@ -208,29 +259,39 @@ class Loss(Exception):
 
 class Replay:
     def __init__(self, before, inspector, rng, extra):
-        self.file = File(bytearray(before), [])
+        self.files = Files(before)
         self.inspector = inspector
         self.rng, self.extra = rng, extra
         self.states = {}         # by number of the commit: (digest, revisions)
         self.told = {}           # by id: the highest revision in any answer
         self.answers = 0
         self.unpackers = collections.defaultdict(lambda: msgpack.Unpacker(raw=False))
-        self.newest = self.look_at([], "the file before")
+        self.look_at([], "the files before")
 
     def run(self, trace):
-        for kind, where, data in events(trace):
-            if kind == WRITE:
-                self.file.write(where, data)
+        files = self.files
+        for kind, file, where, data in events(trace):
+            if kind == WRITE and files.is_growth(file, where, data):
+                files.content[file].extend(
+                    bytes(where + len(data) - len(files.content[file])))
+            elif kind == WRITE:
+                files.write(file, where, data)
+            elif kind == MAKE:
+                files.make(file)
+            elif kind == REMOVE:
+                files.pending.append(Change(REMOVE, file))
             elif kind == CUT:
-                raise Loss("nobody shortens the file")
+                raise Loss("nobody shortens a file")
             elif kind == SEND:
                 self.note_answers(where, data)
                 self.check("an answer")
             else:
                 self.check("a sync")
-                self.file.sync(where if kind == SYNCED else None)
-                if kind == SYNCED:
-                    self.newest = self.look_at([], "a commit")
+                if kind == NAMES:
+                    files.sync_names()
+                else:
+                    files.sync(file, where if kind == SYNCED else None)
+                    self.look_at([], "a sync")
         self.check("the end")
 
     def note_answers(self, connection, data):
@@ -244,16 +305,14 @@ class Replay:
                 self.answers += 1
 
     def check(self, moment):
-        for writes in self.file.images(self.rng, self.extra):
-            self.look_at(writes, moment)
+        for changes in self.files.selections(self.rng, self.extra):
+            self.look_at(changes, moment)
 
-    def look_at(self, writes, moment):
-        """The number of the commit that WRITES on top of the durable ones leave."""
-        content = bytearray(self.file.durable)
-        apply(content, writes)
-        seen = self.inspector.look(content)
-        at = "a crash at %s, with %d of %d unsynced writes: " % (
-            moment, len(writes), len(self.file.pending))
+    def look_at(self, changes, moment):
+        """What CHANGES on top of the durable ones leave must be a state that is right."""
+        seen = self.inspector.look(self.files.image(changes))
+        at = "a crash at %s, with %d of %d unsynced changes: " % (
+            moment, len(changes), len(self.files.pending))
         if seen[0] != "sound":
             raise Loss(at + " ".join(map(str, seen)))
         _, batch, digest, customers = seen
@@ -267,7 +326,6 @@ class Replay:
             if self.states[batch][1].get(key, 0) < revision:
                 raise Loss(at + "lost: customer %d was told to have revision %d, and "
                            "commit %d is the last" % (key, revision, batch))
-        return batch
 
 
 def main():

@@ -1,14 +1,18 @@
 #!/usr/bin/python3
-"""Damage the file in every way that a disk can: no wrong record is ever read.
+"""Damage the files in every way that a disk can: no wrong record is ever read.
 
     damage.py [--times N] [--seed N]
 
-A directory with customers is copied, and in its copy a bit flipped, a page zeroed, a
-page overwritten with another, or the end cut off.  A server is started on it, if it lets
+A directory with customers, some of them in a journal, is copied as a killed server leaves
+it, and in its copy a bit flipped, a page zeroed, a page overwritten with another, or the
+end cut off, of the database or of a journal.  A server is started on it, if it lets
 itself be started, and every customer read.  Each reading must be the record as it was, or
 a refusal.  Where LMDB, which has no checksums of its own, does not find a customer or a
 token because a key on the way is damaged, `customerd verify` must say so.  How often that
 is so, and how often the process ends, is counted.
+
+Damage to the last frame of a journal looks as what a crash leaves, and only there a batch
+may be gone without a word: here it has a customer that nobody asks for.
 """
 
 import argparse
@@ -26,6 +30,7 @@ from support import customerd  # noqa: E402
 from support.customerd import Refused, Server, StartFailed, new_token  # noqa: E402
 
 PAGE = 4096
+FILES = ("data.mdb", "data.mdb", "journal.0", "journal.1")    # as often as chosen
 CUSTOMERS = 200
 
 # What a damaged key looks like: nothing is there.
@@ -40,9 +45,18 @@ def fill(server):
     made = [c.call("customer.create", {"set": {
         "email": "c%d@example.com" % n, "notes": "x" * (n * 37 % 4000)}, "want": "record"})
         for n in range(CUSTOMERS)]
-    c.close()
-    assert server.terminate() == 0
+    c.call("customer.create", {"set": {"email": "last@example.com"}})
+    server.kill()
     return {record["id"]: record for record in made}, token
+
+
+def read_files(server):
+    """What the server left, by name."""
+    files = {}
+    for name in FILES:
+        with open(os.path.join(server.data, name), "rb") as file:
+            files[name] = file.read()
+    return files
 
 
 def damage(content, rng):
@@ -84,15 +98,29 @@ def read_all(server, truth, token):
         yield "WRONG"   # no message at all
 
 
+def damage_used(content, rng):
+    """The same, but where a journal has something; its end has nothing but zeros."""
+    used = len(content.rstrip(b"\0")) // PAGE * PAGE + PAGE
+    if rng.random() < 0.1:
+        return damage(content, rng)
+    head, tail = content[:used], content[used:]
+    kind, where = damage(head, rng)
+    content[:] = head + (tail if kind != "cut" else b"")
+    return kind, where
+
+
 def one(server, sound, truth, token, rng):
     """The set of what came of one damage, and where it was."""
-    content = bytearray(sound)
-    where = damage(content, rng)
+    files = {name: bytearray(content) for name, content in sound.items()}
+    name = rng.choice(FILES)
+    where = (damage if name == "data.mdb" else damage_used)(files[name], rng)
     shutil.rmtree(server.data)
     os.mkdir(server.data, 0o700)
-    path = os.path.join(server.data, "data.mdb")
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
-        file.write(content)
+    for file_name, content in files.items():
+        path = os.path.join(server.data, file_name)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+            file.write(content)
+    where = (name, *where)
     try:
         server.start()
     except StartFailed as failed:
@@ -113,15 +141,14 @@ def main():
     customerd.PATIENCE_S = 5
     rng = random.Random(options.seed)
     came = collections.Counter()
-    with Server("--loops", "1", start=False) as server:
+    with Server("--loops", "1", "--journal-bytes-max", "65536", start=False) as server:
         truth, token = fill(server)
-        with open(os.path.join(server.data, "data.mdb"), "rb") as file:
-            sound = file.read()
+        sound = read_files(server)
         for _ in range(options.times):
             seen, where = one(server, sound, truth, token, rng)
             came.update(seen)
             for sentence in sorted(seen & {"WRONG", "UNNOTICED"}):
-                print("%s: %s at %d" % (sentence, *where))
+                print("%s: %s: %s at %d" % (sentence, *where))
     print("%d times damaged, seed %d: %s" % (options.times, options.seed, ", ".join(
         "%s %d" % item for item in came.most_common())))
     return int(came["WRONG"] + came["UNNOTICED"] > 0)

@@ -66,7 +66,7 @@ class Broken(Exception):
 class Template:
     """A data directory with customers in it, to begin each run with."""
 
-    path: str
+    path: str       # of what a killed server left; empty: nothing
     token: str
     state: dict
 
@@ -79,9 +79,10 @@ def make_template(directory):
         made = [c.call("customer.create", {"set": {
             "email": "c%d@example.com" % n, "company": "base"}, "want": "record"})
             for n in range(CUSTOMERS)]
-        assert server.terminate() == 0
-        path = os.path.join(directory, "template.mdb")
-        shutil.copyfile(os.path.join(server.data, "data.mdb"), path)
+        c.close()
+        server.kill()       # so that the next start reads the journal
+        path = os.path.join(directory, "template")
+        shutil.copytree(server.data, path)
     return Template(path, token, {r["id"]: State(r["revision"], "base") for r in made})
 
 

@@ -4,7 +4,8 @@
     start_killed.py [--every N] [--seed N]
 
 strace kills it as it enters the first call of a kind, then the second, and so on until it
-is ready before its turn comes: on an empty directory, and on one with a customer in it.
+is ready before its turn comes: on an empty directory, and on one with a customer in it, in
+the journal that a killed server left.
 --every N tries one call of N, from a random one on.
 """
 
@@ -26,7 +27,7 @@ from support.customerd import Server, StartFailed, new_token  # noqa: E402
 # What changes a file or a name, and what is between that.
 CALLS = ("open", "openat", "close", "fstat", "newfstatat", "flock", "fcntl", "lseek",
          "pread64", "pwrite64", "writev", "fsync", "fdatasync", "ftruncate", "rename",
-         "renameat", "unlinkat", "mmap", "munmap", "clone3", "socket", "epoll_ctl", "write")
+         "renameat", "unlinkat", "fallocate", "mmap", "munmap", "clone3", "socket", "epoll_ctl", "write")
 
 
 def why_not():
@@ -73,17 +74,17 @@ def fill(server):
     token = new_token(server)
     c = server.dial(token)
     made = c.call("customer.create", {"set": {"email": "ada@example.com"}})
-    assert server.terminate() == 0
+    c.close()
+    server.kill()
     return made["id"], token
 
 
 def prepare(server, template):
     shutil.rmtree(server.data)
-    os.mkdir(server.data, 0o700)
     if template:
-        path = os.path.join(server.data, "data.mdb")
-        shutil.copyfile(template, path)
-        os.chmod(path, 0o600)
+        shutil.copytree(template, server.data)
+    else:
+        os.mkdir(server.data, 0o700)
 
 
 def check(server, known):
@@ -126,9 +127,9 @@ def main():
         sys.exit("start_killed: " + why_not())
     rng = random.Random(options.seed)
     with Traced(start=False) as server, tempfile.TemporaryDirectory() as directory:
-        template = os.path.join(directory, "data.mdb")
+        template = os.path.join(directory, "template")
         known = fill(server)
-        shutil.copyfile(os.path.join(server.data, "data.mdb"), template)
+        shutil.copytree(server.data, template)
         first = sweep(server, None, None, options, rng)
         again = sweep(server, template, known, options, rng)
     print("killed %d times at its first start and %d times at a later one, seed %d" % (

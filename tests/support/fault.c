@@ -16,9 +16,23 @@
 
 #define FAULTS_MAX 8
 
-enum call { DATA, META, ROLLBACK, FDATASYNC, FSYNC, FTRUNCATE, OPEN, RENAME, STATVFS };
+enum call {
+	DATA,
+	META,
+	ROLLBACK,
+	FDATASYNC,
+	FSYNC,
+	FTRUNCATE,
+	OPEN,
+	RENAME,
+	STATVFS,
+	JOURNAL,
+	FLUSH,
+	FALLOCATE
+};
 static const char *const call_names[] = { "data", "meta", "rollback", "fdatasync",
-	"fsync", "ftruncate", "open", "rename", "statvfs" };
+	"fsync", "ftruncate", "open", "rename", "statvfs", "journal", "flush",
+	"fallocate" };
 
 /* What is not an errno, in the same number. */
 enum how { HOW_NONE = 0, HOW_SHORT = -1, HOW_DONE = -2, HOW_FULL = -3 };
@@ -144,7 +158,14 @@ is_database(const char *path)
 }
 
 static bool
-is_database_fd(int fd)
+is_journal(const char *path)
+{
+	return strstr(path, "/journal.") != NULL;
+}
+
+/* Whether IS says so of the path of FD. */
+static bool
+is_fd(bool (*is)(const char *path), int fd)
 {
 	char    link[32], path[512];
 	ssize_t len;
@@ -152,7 +173,7 @@ is_database_fd(int fd)
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	len = readlink(link, path, sizeof(path) - 1);
 	path[len < 0 ? 0 : len] = '\0';
-	return is_database(path);
+	return is(path);
 }
 
 /* The C library's function of the same name. */
@@ -172,7 +193,9 @@ pwrite(int fd, const void *data, size_t len, off_t offset)
 	enum call call = DATA;
 	int       how = HOW_NONE;
 
-	if (is_database_fd(fd)) {
+	if (is_fd(is_journal, fd)) {
+		how = strike(JOURNAL);
+	} else if (is_fd(is_database, fd)) {
 		if ((fcntl(fd, F_GETFL) & O_DSYNC) != 0)
 			call = META;
 		else if (offset < 8192 && len < 4096)
@@ -180,7 +203,7 @@ pwrite(int fd, const void *data, size_t len, off_t offset)
 		how = strike(call);
 	}
 	if (how == HOW_SHORT)
-		return REAL(pwrite)(fd, data, len / 2, offset);
+		return REAL(pwrite)(fd, data, (len + 1) / 2, offset);
 	if (how == HOW_NONE || how == HOW_DONE) {
 		ssize_t written = REAL(pwrite)(fd, data, len, offset);
 
@@ -193,7 +216,7 @@ pwrite(int fd, const void *data, size_t len, off_t offset)
 ssize_t
 writev(int fd, const struct iovec *parts, int count)
 {
-	int how = is_database_fd(fd) ? strike(DATA) : HOW_NONE;
+	int how = is_fd(is_database, fd) ? strike(DATA) : HOW_NONE;
 
 	if (how == HOW_SHORT)
 		return REAL(writev)(fd, parts, count - 1);
@@ -209,8 +232,14 @@ writev(int fd, const struct iovec *parts, int count)
 int
 fdatasync(int fd)
 {
-	int how = is_database_fd(fd) ? strike(FDATASYNC) : HOW_NONE;
+	int how = HOW_NONE;
 
+	if (is_fd(is_journal, fd))
+		how = strike(FLUSH);
+	else if (is_fd(is_database, fd))
+		how = strike(FDATASYNC);
+	if (how == HOW_DONE)
+		(void)REAL(fdatasync)(fd);
 	return how == HOW_NONE ? REAL(fdatasync)(fd) : failed(how);
 }
 
@@ -228,6 +257,14 @@ ftruncate(int fd, off_t len)
 	int how = strike(FTRUNCATE); /* of LMDB's lock file */
 
 	return how == HOW_NONE ? REAL(ftruncate)(fd, len) : failed(how);
+}
+
+int
+fallocate(int fd, int mode, off_t offset, off_t len)
+{
+	int how = strike(FALLOCATE); /* of a journal */
+
+	return how == HOW_NONE ? REAL(fallocate)(fd, mode, offset, len) : failed(how);
 }
 
 int

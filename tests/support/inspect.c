@@ -5,19 +5,23 @@
  *
  *	refused SENTENCE           the server would not start
  *	wrong SENTENCE             customerd verify finds something
- *	sound BATCH DIGEST DATA    how many batches it has seen, a digest of all tables,
- *	                           and its customers as hex, each after a comma
+ *	sound BATCH DIGEST DATA    how many batches it has seen, a digest of all tables
+ *but kv's own, and its customers as hex, each after a comma
+ *
+ * What is sound has been closed and opened again, and had the same content then.
  */
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
 #include "server/domain/domain.h"
-#include "server/kv/key.h"
+#include "server/kv/kv.h"
 
 #define BYTES_MAX ((size_t)1 << 30)
+#define JOURNAL_BYTES_MAX ((size_t)1 << 20)
 #define LINE_MAX_BYTES 4096
 
 static void
@@ -38,7 +42,7 @@ digest(struct kv_txn *txn)
 	XXH64_hash_t   sum = 0;
 	unsigned       table;
 
-	for (table = 0; table < KV_TABLE_COUNT; table++) {
+	for (table = KV_META + 1; table < KV_TABLE_COUNT; table++) {
 		kv_scan_begin(&scan, txn, table, SLICE(""), SLICE(""));
 		while (kv_scan_next(&scan, &key, &value)) {
 			sum = XXH3_64bits_withSeed(key.data, key.len, sum + table);
@@ -49,58 +53,83 @@ digest(struct kv_txn *txn)
 	return sum;
 }
 
-static void
-print_customers(struct kv_txn *txn)
+/* Its customers as hex, each after a comma; to be freed. */
+static char *
+customers_of(struct kv_txn *txn)
 {
 	struct kv_scan scan;
 	struct slice   key, value;
-	size_t         i;
+	char          *text;
+	size_t         i, len;
+	FILE          *out = open_memstream(&text, &len);
 
 	kv_scan_begin(&scan, txn, KV_CUSTOMER, SLICE(""), SLICE(""));
 	while (kv_scan_next(&scan, &key, &value)) {
-		putchar(',');
+		putc(',', out);
 		for (i = 0; i < value.len; i++)
-			printf("%02x", (unsigned)(unsigned char)value.data[i]);
+			fprintf(out, "%02x", (unsigned)(unsigned char)value.data[i]);
 	}
 	kv_scan_end(&scan);
+	fclose(out);
+	return text;
 }
 
-static void
-print_sound(struct kv_txn *txn)
-{
-	struct slice value;
-	uint64_t     batch = 0;
+/* What a look at a directory is to find out. */
+struct look {
+	char         why[LINE_MAX_BYTES]; /* what is wrong; empty: nothing */
+	uint64_t     batch;
+	XXH64_hash_t digest;
+	char        *customers;
+};
 
-	if (kv_get(txn, KV_META, SLICE("batch"), &value))
-		key_take_u64(&value, &batch);
-	printf("sound %" PRIu64 " %016" PRIx64 " ", batch, (uint64_t)digest(txn));
-	print_customers(txn);
-	putchar('\n');
+/* Open PATH and close it again.  False: it is refused. */
+static bool
+open_and_look(const char *path, struct look *look, bool is_first)
+{
+	const struct kv_options options = {
+		.path = path,
+		.bytes_max = BYTES_MAX,
+		.journal_bytes_max = JOURNAL_BYTES_MAX,
+		.snapshots_max = 1,
+		.read_only = !is_first,
+	};
+	struct kv          *kv;
+	struct kv_snapshot *snapshot;
+	struct kv_txn       txn;
+
+	*look = (struct look){ .why = "" };
+	if (kv_open(&kv, &options, look->why, sizeof(look->why)) != STATUS_OK)
+		return false;
+	snapshot = kv_snapshot_new(kv);
+	kv_read(snapshot, &txn);
+	look->batch = kv_sequence(kv);
+	look->digest = digest(&txn);
+	look->customers = customers_of(&txn);
+	if (is_first)
+		domain_verify(&txn, keep_first, look->why);
+	kv_snapshot_free(snapshot);
+	kv_close(kv);
+	return true;
 }
 
 static void
 inspect(const char *path)
 {
-	const struct kv_options options = {
-		.path = path, .bytes_max = BYTES_MAX, .snapshots_max = 1
-	};
-	struct kv          *kv;
-	struct kv_snapshot *snapshot;
-	struct kv_txn       txn;
-	char                why[LINE_MAX_BYTES] = "";
+	struct look first, again = { .why = "" };
 
-	if (kv_open(&kv, &options, why, sizeof(why)) != STATUS_OK) {
-		printf("refused %s\n", why);
-		return;
-	}
-	snapshot = kv_snapshot_new(kv);
-	kv_read(snapshot, &txn);
-	if (domain_verify(&txn, keep_first, why) > 0)
-		printf("wrong %s\n", why);
+	if (!open_and_look(path, &first, true))
+		printf("refused %s\n", first.why);
+	else if (first.why[0] != '\0')
+		printf("wrong %s\n", first.why);
+	else if (!open_and_look(path, &again, false))
+		printf("refused after a clean stop: %s\n", again.why);
+	else if (again.batch != first.batch || again.digest != first.digest)
+		printf("wrong after a clean stop\n");
 	else
-		print_sound(&txn);
-	kv_snapshot_free(snapshot);
-	kv_close(kv);
+		printf("sound %" PRIu64 " %016" PRIx64 " %s\n", first.batch,
+		    (uint64_t)first.digest, first.customers);
+	free(first.customers);
+	free(again.customers);
 }
 
 int

@@ -16,6 +16,7 @@
 #include "tests/support/kv_fixture.h"
 
 #define BYTES_MAX_DEFAULT ((size_t)1 << 30)
+#define JOURNAL_BYTES_MAX_DEFAULT ((size_t)1 << 20)
 
 int
 kv_fixture_setup(void **state)
@@ -26,6 +27,7 @@ kv_fixture_setup(void **state)
 	snprintf(f->directory, sizeof(f->directory), "/tmp/kv_fixture.XXXXXX");
 	assert_non_null(mkdtemp(f->directory));
 	f->bytes_max = BYTES_MAX_DEFAULT;
+	f->journal_bytes_max = JOURNAL_BYTES_MAX_DEFAULT;
 	must_open(f);
 	*state = f;
 	return 0;
@@ -55,6 +57,7 @@ try_open(struct kv_fixture *f, char *why, size_t why_size)
 	struct kv_options options = {
 		.path = f->directory,
 		.bytes_max = f->bytes_max,
+		.journal_bytes_max = f->journal_bytes_max,
 		.snapshots_max = 4,
 	};
 

@@ -13,7 +13,7 @@
 
 struct kv_fixture {
 	char       directory[64];
-	size_t     bytes_max;
+	size_t     bytes_max, journal_bytes_max;
 	struct kv *kv; /* NULL while closed */
 };
 

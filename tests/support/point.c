@@ -73,7 +73,7 @@ static const struct {
 	{ "ENFILE", ENFILE, " open openat socket accept4 epoll_create1 eventfd " },
 	{ "EINTR", EINTR,
 	    " open openat recv send connect accept4 epoll_wait flock "
-	    "fstatvfs fsync fdatasync ftruncate pread pwrite writev " },
+	    "fstatvfs fsync fdatasync ftruncate pread pwrite writev fallocate " },
 	{ "EAGAIN", EAGAIN, " recv send accept4 flock pthread_create " },
 	{ "EACCES", EACCES,
 	    " open openat mmap bind unlink renameat renameat2 mkdir flock " },
@@ -203,6 +203,8 @@ CALL(int, fsync, (int fd), (fd))
 CALL(int, fdatasync, (int fd), (fd))
 CALL(int, msync, (void *address, size_t len, int flags), (address, len, flags))
 CALL(int, ftruncate, (int fd, off_t len), (fd, len))
+CALL(int, fallocate, (int fd, int mode, off_t offset, off_t len),
+    (fd, mode, offset, len))
 CALL(int, renameat, (int from_fd, const char *from, int to_fd, const char *to),
     (from_fd, from, to_fd, to))
 CALL(int, renameat2, (int from_fd, const char *from, int to_fd, const char *to,

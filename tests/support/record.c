@@ -1,15 +1,20 @@
 /*
- * record -- write down what a server does to its database file, and when it answers.
+ * record -- write down what a server does to its files, and when it answers.
  *
  * librecord.so is preloaded; TRACE names the file to write.  One record for each:
  *
- *	u32 kind, u32 len, u64 where, then LEN bytes
+ *	u8 kind, u8 file, u16 0, u32 len, u64 where, then LEN bytes
  *
  *	1 write    before it is begun: from now on any of its bytes may be on disk
  *	2 synced   the write at WHERE, of a descriptor that syncs each, has returned
  *	3 sync     fdatasync or fsync has returned
  *	4 cut      before ftruncate to WHERE
  *	5 send     before the bytes leave on the socket WHERE
+ *	6 make     the file has been created, or emptied
+ *	7 remove   before its name is taken away
+ *	8 names    the directory has been synced
+ *
+ * FILE is 0 for data.mdb, 1 and 2 for journal.0 and journal.1.
  *
  * Threads.  A mutex is held across each call, so the order in the file is the order of
  * the events.
@@ -18,16 +23,22 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdbool.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum kind { WRITE = 1, SYNCED, SYNC, CUT, SEND };
+enum kind { WRITE = 1, SYNCED, SYNC, CUT, SEND, MAKE, REMOVE, NAMES };
+
+#define FILES 3
+#define NO_FILE (-1)
+
+static const char *const files[FILES] = { "data.mdb", "journal.0", "journal.1" };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static int             trace = -1;
@@ -43,12 +54,14 @@ put(const void *data, size_t len)
 }
 
 static void
-note(enum kind kind, const void *data, size_t len, uint64_t where)
+note(enum kind kind, int file, const void *data, size_t len, uint64_t where)
 {
 	struct {
-		uint32_t kind, len;
+		uint8_t  kind, file;
+		uint16_t pad;
+		uint32_t len;
 		uint64_t where;
-	} head = { kind, (uint32_t)len, where };
+	} head = { (uint8_t)kind, (uint8_t)file, 0, (uint32_t)len, where };
 
 	put(&head, sizeof(head));
 	put(data, len);
@@ -65,33 +78,46 @@ open_trace(void)
 		abort();
 }
 
-static bool
-is_database(int fd)
+/* Which of the files PATH names, or NO_FILE. */
+static int
+file_named(const char *path)
 {
-	static const char name[] = "/data.mdb";
-	char              link[32], path[512];
-	ssize_t           len;
+	const char *slash = strrchr(path, '/');
+	int         i;
+
+	for (i = 0; i < FILES; i++)
+		if (strcmp(slash == NULL ? path : slash + 1, files[i]) == 0)
+			return i;
+	return NO_FILE;
+}
+
+static int
+file_of(int fd)
+{
+	char    link[32], path[512];
+	ssize_t len;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	len = readlink(link, path, sizeof(path) - 1);
-	if (len < (ssize_t)sizeof(name))
-		return false;
+	if (len < 0)
+		return NO_FILE;
 	path[len] = '\0';
-	return strcmp(path + len - (sizeof(name) - 1), name) == 0;
+	return file_named(path);
 }
 
 ssize_t
 pwrite(int fd, const void *data, size_t len, off_t offset)
 {
+	int     file = file_of(fd);
 	ssize_t written;
-	bool    is_ours = is_database(fd);
 
 	pthread_mutex_lock(&mutex);
-	if (is_ours)
-		note(WRITE, data, len, (uint64_t)offset);
+	if (file != NO_FILE)
+		note(WRITE, file, data, len, (uint64_t)offset);
 	written = REAL(pwrite)(fd, data, len, offset);
-	if (is_ours && written == (ssize_t)len && (fcntl(fd, F_GETFL) & O_DSYNC) != 0)
-		note(SYNCED, NULL, 0, (uint64_t)offset);
+	if (file != NO_FILE && written == (ssize_t)len &&
+	    (fcntl(fd, F_GETFL) & O_DSYNC) != 0)
+		note(SYNCED, file, NULL, 0, (uint64_t)offset);
 	pthread_mutex_unlock(&mutex);
 	return written;
 }
@@ -99,13 +125,14 @@ pwrite(int fd, const void *data, size_t len, off_t offset)
 ssize_t
 writev(int fd, const struct iovec *parts, int count)
 {
+	int     file = file_of(fd);
 	ssize_t written;
-	bool    is_ours = is_database(fd);
-	off_t   offset = is_ours ? lseek(fd, 0, SEEK_CUR) : 0;
+	off_t   offset = file != NO_FILE ? lseek(fd, 0, SEEK_CUR) : 0;
 
 	pthread_mutex_lock(&mutex);
-	for (int i = 0; is_ours && i < count; i++) {
-		note(WRITE, parts[i].iov_base, parts[i].iov_len, (uint64_t)offset);
+	for (int i = 0; file != NO_FILE && i < count; i++) {
+		note(
+		    WRITE, file, parts[i].iov_base, parts[i].iov_len, (uint64_t)offset);
 		offset += (off_t)parts[i].iov_len;
 	}
 	written = REAL(writev)(fd, parts, count);
@@ -116,12 +143,16 @@ writev(int fd, const struct iovec *parts, int count)
 static int
 sync_with(int (*real)(int fd), int fd)
 {
-	int rc;
+	struct stat st;
+	int         file = file_of(fd);
+	int         rc;
 
 	pthread_mutex_lock(&mutex);
 	rc = real(fd);
-	if (rc == 0 && is_database(fd))
-		note(SYNC, NULL, 0, 0);
+	if (rc == 0 && file != NO_FILE)
+		note(SYNC, file, NULL, 0, 0);
+	else if (rc == 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+		note(NAMES, 0, NULL, 0, 0);
 	pthread_mutex_unlock(&mutex);
 	return rc;
 }
@@ -141,12 +172,47 @@ fsync(int fd)
 int
 ftruncate(int fd, off_t len)
 {
+	int file = file_of(fd);
 	int rc;
 
 	pthread_mutex_lock(&mutex);
-	if (is_database(fd))
-		note(CUT, NULL, 0, (uint64_t)len);
+	if (file != NO_FILE)
+		note(CUT, file, NULL, 0, (uint64_t)len);
 	rc = REAL(ftruncate)(fd, len);
+	pthread_mutex_unlock(&mutex);
+	return rc;
+}
+
+int
+openat(int dir, const char *path, int flags, ...)
+{
+	int     file = (flags & O_TRUNC) != 0 ? file_named(path) : NO_FILE;
+	int     fd;
+	mode_t  mode = 0;
+	va_list arguments;
+
+	va_start(arguments, flags);
+	if ((flags & O_CREAT) != 0)
+		mode = va_arg(arguments, mode_t);
+	va_end(arguments);
+	pthread_mutex_lock(&mutex);
+	fd = REAL(openat)(dir, path, flags, mode);
+	if (fd >= 0 && file != NO_FILE)
+		note(MAKE, file, NULL, 0, 0);
+	pthread_mutex_unlock(&mutex);
+	return fd;
+}
+
+int
+unlinkat(int dir, const char *path, int flags)
+{
+	int file = file_named(path);
+	int rc;
+
+	pthread_mutex_lock(&mutex);
+	if (file != NO_FILE && faccessat(dir, path, F_OK, 0) == 0)
+		note(REMOVE, file, NULL, 0, 0);
+	rc = REAL(unlinkat)(dir, path, flags);
 	pthread_mutex_unlock(&mutex);
 	return rc;
 }
@@ -157,7 +223,7 @@ send(int fd, const void *data, size_t len, int flags)
 	ssize_t sent;
 
 	pthread_mutex_lock(&mutex);
-	note(SEND, data, len, (uint64_t)fd);
+	note(SEND, 0, data, len, (uint64_t)fd);
 	sent = REAL(send)(fd, data, len, flags);
 	if (sent != (ssize_t)len)
 		abort(); /* the rest would be sent, and noted, again */

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "server/kv/lmdb_env.h"
+#include "server/kv/kv_private.h"
 #include "server/net/job.h"
 #include "tests/support/kv_fixture.h"
 

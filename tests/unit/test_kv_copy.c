@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "server/kv/lmdb_env.h"
+#include "server/kv/kv_private.h"
 #include "tests/support/kv_fixture.h"
 
 /* ---- a place for the copy ---- */
@@ -339,12 +339,12 @@ the_database_goes_on_after_a_scrub(void **state)
 	must_put(f, KV_CUSTOMER, "ada", "lovelace");
 	kv_read(snapshot, &txn);
 	kv_snapshot_release(snapshot);
-	batches = f->kv->batches;
+	batches = kv_sequence(f->kv);
 	must_scrub(f);
 	kv_read(snapshot, &txn);
 	assert_true(kv_get(&txn, KV_CUSTOMER, SLICE("ada"), &value));
 	kv_snapshot_free(snapshot);
-	assert_int_equal(f->kv->batches, batches);
+	assert_int_equal(kv_sequence(f->kv), batches);
 	must_put(f, KV_CUSTOMER, "eve", "new");
 	must_scrub(f);
 	must_put(f, KV_CUSTOMER, "joan", "newer");

@@ -1,0 +1,228 @@
+#include <assert.h>
+#include <signal.h>
+#include <time.h>
+
+#include "server/base/clock.h"
+#include "server/kv/kv_private.h"
+
+/* One transaction of LMDB: what it takes is short beside what a reader waits for. */
+#define ENTRIES_MAX 4096u
+#define BYTES_MAX ((size_t)4 << 20)
+
+#define RETRY_MS 100 /* after a failure */
+#define NAP_MS 5
+#define PINS_MS_MAX 100 /* a turn of a loop, amply; only a copy takes longer */
+
+/* In no hurry, it is done when the active journal is half full, or after: */
+#define PACE_MS 4000
+
+/* Wait for a change or MS, with the mutex held. */
+static void
+wait_ms(struct kv *kv, int ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += ms * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
+	pthread_cond_timedwait(&kv->changed, &kv->mutex, &until);
+}
+
+/* ---- one generation ---- */
+
+struct progress {
+	struct tree_cursor  cursor;
+	const struct entry *next; /* NULL: all are done */
+	size_t              done;
+	int64_t             begun_ms;
+};
+
+/* Put the next entries into MDB. */
+static int
+put_some(struct kv *kv, MDB_txn *mdb, struct progress *progress)
+{
+	size_t count = 0, bytes = 0;
+	int    rc;
+
+	while (progress->next != NULL && count < ENTRIES_MAX && bytes < BYTES_MAX) {
+		if ((rc = lmdb_put(kv, mdb, progress->next)) != 0)
+			return rc;
+		bytes += progress->next->value_len;
+		progress->next = tree_next(&progress->cursor);
+		progress->done++;
+		count++;
+	}
+	return 0;
+}
+
+/* One transaction; the last one also has the numbers. */
+static enum status
+step(struct kv *kv, struct progress *progress, uint64_t last, uint64_t journal)
+{
+	MDB_txn *mdb;
+	uint64_t bytes_used;
+	int      rc;
+
+	if ((rc = mdb_txn_begin(kv->env, NULL, 0, &mdb)) != 0)
+		return lmdb_failed(kv, rc);
+	rc = put_some(kv, mdb, progress);
+	if (rc == 0 && progress->next == NULL)
+		rc = lmdb_put_numbers(kv, mdb, last, journal);
+	if (rc != 0) {
+		mdb_txn_abort(mdb);
+		return lmdb_failed(kv, rc);
+	}
+	bytes_used = lmdb_bytes_used(kv, mdb);
+	if ((rc = mdb_txn_commit(mdb)) != 0)
+		return lmdb_failed(kv, rc);
+	atomic_store(&kv->bytes_used, bytes_used);
+	return STATUS_OK;
+}
+
+/* Whether the checkpoint is further than it needs to be. */
+static bool
+is_ahead(const struct kv *kv, const struct progress *progress, size_t count)
+{
+	double done = (double)progress->done / (double)count;
+	double full =
+	    (double)atomic_load(&kv->active_bytes) / (double)kv->journal_bytes_max;
+	double late = (double)(clock_mono_ms() - progress->begun_ms) / PACE_MS;
+
+	return done > 2 * full && done > late;
+}
+
+/* Leave the disk to the journal for a while. */
+static void
+pause_if_ahead(struct kv *kv, const struct progress *progress, size_t count)
+{
+	pthread_mutex_lock(&kv->mutex);
+	while (!kv->is_hurried && !kv->is_stopping && is_ahead(kv, progress, count))
+		wait_ms(kv, NAP_MS);
+	pthread_mutex_unlock(&kv->mutex);
+}
+
+/*
+ * Carry GENERATION into LMDB, from its beginning, in the order of the keys.  JOURNAL is
+ * the one that is read after it.
+ */
+static enum status
+carry(struct kv *kv, const struct generation *generation, uint64_t journal)
+{
+	struct progress progress = { .begun_ms = clock_mono_ms() };
+	enum status     status;
+	int             dead;
+
+	if ((status = lmdb_mend(kv)) != STATUS_OK)
+		return status;
+	/* A tool that was killed while it looked would keep dead pages for ever. */
+	mdb_reader_check(kv->env, &dead);
+	progress.next =
+	    tree_from(&progress.cursor, generation->layer->tree.root, 0, SLICE(""));
+	do {
+		status = step(kv, &progress, generation->last, journal);
+		if (status == STATUS_OK && progress.next != NULL)
+			pause_if_ahead(kv, &progress, generation->layer->tree.count);
+	} while (status == STATUS_OK && progress.next != NULL);
+	return status;
+}
+
+/* ---- the thread ---- */
+
+/*
+ * Empty the layer of GENERATION, when no view looks into it any more; after a while,
+ * leave it to those who do.  With the mutex held.
+ */
+static void
+empty_layer(struct kv *kv, struct generation *generation)
+{
+	struct layer *layer = generation->layer, *fresh;
+	int64_t       until = clock_mono_ms() + PINS_MS_MAX;
+
+	while (layer->pins > 0 && clock_mono_ms() < until)
+		wait_ms(kv, NAP_MS);
+	while (layer->pins > 0 && (fresh = layer_new()) == NULL)
+		wait_ms(kv, NAP_MS);
+	if (layer->pins > 0) {
+		layer->is_loose = true;
+		generation->layer = fresh;
+		return;
+	}
+	tree_reset(&layer->tree);
+	chunks_reset(&layer->frames);
+}
+
+/* All of GENERATION is in LMDB.  Make it ready to be used again; with the mutex held.
+ */
+static void
+let_go(struct kv *kv, struct generation *generation)
+{
+	kv->frozen = NULL;
+	atomic_store(&kv->frozen_bytes, 0);
+	pthread_cond_broadcast(&kv->changed);
+	empty_layer(kv, generation);
+	generation->begun_ms = 0;
+	generation->in_use = false;
+	pthread_cond_broadcast(&kv->changed);
+}
+
+static void *
+run(void *context)
+{
+	struct kv         *kv = context;
+	struct generation *frozen;
+	uint64_t           journal;
+	enum status        status;
+
+	pthread_mutex_lock(&kv->mutex);
+	while (!kv->is_stopping || kv->frozen != NULL) {
+		if ((frozen = kv->frozen) == NULL) {
+			pthread_cond_wait(&kv->changed, &kv->mutex);
+			continue;
+		}
+		journal = kv->active->journal.id;
+		pthread_mutex_unlock(&kv->mutex);
+		status = carry(kv, frozen, journal);
+		pthread_mutex_lock(&kv->mutex);
+		kv->checkpoint_status = status;
+		if (status == STATUS_OK)
+			let_go(kv, frozen);
+		else if (kv->is_stopping)
+			break;
+		else
+			wait_ms(kv, RETRY_MS);
+		pthread_cond_broadcast(&kv->changed);
+	}
+	pthread_mutex_unlock(&kv->mutex);
+	return NULL;
+}
+
+enum status
+checkpoint_start(struct kv *kv)
+{
+	sigset_t others, before;
+	int      rc;
+
+	/* As in writer.c: signals are for the main loop, but for SIGBUS. */
+	sigfillset(&others);
+	sigdelset(&others, SIGBUS);
+	pthread_sigmask(SIG_SETMASK, &others, &before);
+	rc = pthread_create(&kv->checkpoint_thread, NULL, run, kv);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return rc == 0 ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+void
+checkpoint_stop(struct kv *kv)
+{
+	pthread_mutex_lock(&kv->mutex);
+	kv->is_stopping = true;
+	pthread_cond_broadcast(&kv->changed);
+	pthread_mutex_unlock(&kv->mutex);
+	pthread_join(kv->checkpoint_thread, NULL);
+	/* Now nobody else is here. */
+	kv->active->last = kv_sequence(kv);
+	if (kv->is_recorded && kv->frozen == NULL &&
+	    carry(kv, kv->active, 0) == STATUS_OK)
+		generations_remove(kv);
+}

@@ -1,0 +1,55 @@
+#include <assert.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "server/kv/entry.h"
+
+uint64_t
+entry_checksum(enum kv_table table, struct slice key, struct slice value)
+{
+	const char *name = kv_table_name(table);
+	uint64_t    seed = XXH3_64bits(name, strlen(name));
+
+	seed = XXH3_64bits_withSeed(key.data, key.len, seed);
+	return XXH3_64bits_withSeed(value.data, value.len, seed);
+}
+
+void
+entry_make(void *at, enum kv_table table, struct slice key, struct slice value,
+    bool is_deleted)
+{
+	struct entry *entry = at;
+	size_t        size = entry_size(key.len, value.len);
+	char         *end;
+
+	assert(key.len > 0 && key.len <= UINT16_MAX);
+	assert(value.len <= ENTRY_VALUE_BYTES_MAX && (!is_deleted || value.len == 0));
+	entry->checksum = entry_checksum(table, key, value);
+	entry->value_len = (uint32_t)value.len;
+	entry->key_len = (uint16_t)key.len;
+	entry->table = (uint8_t)table;
+	entry->is_deleted = is_deleted;
+	memcpy(entry->data, key.data, key.len);
+	if (value.len > 0)
+		memcpy(entry->data + key.len, value.data, value.len);
+	end = entry->data + key.len + value.len;
+	memset(end, 0, (size_t)((char *)at + size - end));
+}
+
+bool
+entry_is_sound(const struct entry *entry)
+{
+	return entry->checksum ==
+	       entry_checksum(entry->table, entry_key(entry), entry_value(entry));
+}
+
+int
+key_compare(struct slice a, struct slice b)
+{
+	size_t common = a.len < b.len ? a.len : b.len;
+	int    order = common == 0 ? 0 : memcmp(a.data, b.data, common);
+
+	if (order != 0)
+		return order;
+	return (a.len > b.len) - (a.len < b.len);
+}
