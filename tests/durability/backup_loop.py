@@ -31,6 +31,7 @@ from history import State, check  # noqa: E402
 from kill_loop import KillLoop, Load, Writer, outcome  # noqa: E402
 from support.customerd import Server, run  # noqa: E402
 
+FILES = ("data.mdb", "lock.mdb", "journal.0", "journal.1")     # of a running server
 BALLAST = 3000        # customers of another shop, so that a copy takes a while
 WARM_UP_S = 0.02
 KILL_AFTER_S = (0.0, 0.4)
@@ -108,7 +109,7 @@ class BackupLoop(KillLoop):
             self.judge(backup, updates)
         self.server.start()
         self.complain(["left: " + name for name in os.listdir(self.server.data)
-                       if name not in ("data.mdb", "lock.mdb")])
+                       if name not in FILES])
         self.acknowledged += sum(u.answered is not None for u in updates)
         self.unanswered += sum(u.answered is None for u in updates)
         before, self.state = self.state, self.read_all(

@@ -101,15 +101,13 @@ class Run:
         self.is_shut_out = False
 
     def prepare(self):
-        path = os.path.join(self.server.data, "data.mdb")
         for name in os.listdir(self.server.data):
             os.unlink(os.path.join(self.server.data, name))
         for name in os.listdir(self.server.root):
             if name.startswith("copy"):
                 shutil.rmtree(os.path.join(self.server.root, name))
-        if self.template.state:
-            shutil.copyfile(self.template.path, path)
-            os.chmod(path, 0o600)
+        for name in os.listdir(self.template.path) if self.template.path else ():
+            shutil.copy(os.path.join(self.template.path, name), self.server.data)
 
     def with_fault(self):
         """The calls that were struck; raises Broken."""
