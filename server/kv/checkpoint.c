@@ -136,7 +136,7 @@ carry(struct kv *kv, const struct generation *generation, uint64_t journal)
 static void
 empty_layer(struct kv *kv, struct generation *generation)
 {
-	struct layer *layer = generation->layer, *fresh;
+	struct layer *layer = generation->layer, *fresh = NULL;
 	int64_t       until = clock_mono_ms() + PINS_MS_MAX;
 
 	while (layer->pins > 0 && clock_mono_ms() < until)
