@@ -8,6 +8,8 @@
 #include "server/kv/journal_private.h"
 #include "server/kv/kv.h"
 
+#define LOOK_BYTES ((size_t)256 << 10) /* read at once, to find a frame */
+
 /* Read all LEN bytes at OFFSET. */
 static int
 read_at(const struct journal *journal, void *out, size_t len, uint64_t offset)
@@ -132,22 +134,43 @@ each_entry(const struct frame_head *frame, journal_each_fn *each, void *context)
 	return each(context, NULL) ? 0 : ENOMEM;
 }
 
+/* Whether a frame that counts is at OFFSET; EBADMSG if so. */
+static int
+refuse_frame(const struct journal *journal, uint64_t offset, struct chunks *chunks)
+{
+	struct chunks_mark mark = chunks_mark(chunks);
+	struct frame_head *frame;
+	int                rc = read_frame(journal, offset, chunks, &frame);
+
+	chunks_rewind(chunks, mark);
+	if (rc == EBADMSG)
+		return 0;
+	return rc == 0 ? EBADMSG : rc;
+}
+
 /* 0 if there is no frame behind OFFSET, as after a crash; EBADMSG if there is one. */
 static int
 look_behind(const struct journal *journal, uint64_t offset, struct chunks *chunks)
 {
 	struct chunks_mark mark = chunks_mark(chunks);
-	struct frame_head *frame;
-	int                rc;
+	char              *pages = chunks_alloc(chunks, LOOK_BYTES);
+	struct frame_head  head;
+	uint64_t           len, at;
+	int                rc = pages == NULL ? ENOMEM : 0;
 
-	for (offset += JOURNAL_PAGE_BYTES; offset < journal->allocated;
-	     offset += JOURNAL_PAGE_BYTES) {
-		rc = read_frame(journal, offset, chunks, &frame);
-		chunks_rewind(chunks, mark);
-		if (rc != EBADMSG)
-			return rc == 0 ? EBADMSG : rc;
+	for (offset += JOURNAL_PAGE_BYTES; rc == 0 && offset < journal->allocated;
+	     offset += len) {
+		len = journal->allocated - offset;
+		len = len < LOOK_BYTES ? len : LOOK_BYTES;
+		rc = read_at(journal, pages, len, offset);
+		for (at = 0; rc == 0 && at < len; at += JOURNAL_PAGE_BYTES) {
+			memcpy(&head, pages + at, sizeof(head));
+			if (head.magic == FRAME_MAGIC)
+				rc = refuse_frame(journal, offset + at, chunks);
+		}
 	}
-	return 0;
+	chunks_rewind(chunks, mark);
+	return rc;
 }
 
 int
