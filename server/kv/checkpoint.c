@@ -5,7 +5,7 @@
 #include "server/base/clock.h"
 #include "server/kv/kv_private.h"
 
-/* One transaction of LMDB: what it takes is short beside what a reader waits for. */
+/* One transaction of LMDB has so much, or an eighth of a journal if that is less. */
 #define ENTRIES_MAX 4096u
 #define BYTES_MAX ((size_t)4 << 20)
 
@@ -42,13 +42,15 @@ struct progress {
 static int
 put_some(struct kv *kv, MDB_txn *mdb, struct progress *progress)
 {
+	size_t part = kv->journal_bytes_max / 8;
+	size_t bytes_max = part < BYTES_MAX ? part : BYTES_MAX;
 	size_t count = 0, bytes = 0;
 	int    rc;
 
-	while (progress->next != NULL && count < ENTRIES_MAX && bytes < BYTES_MAX) {
+	while (progress->next != NULL && count < ENTRIES_MAX && bytes < bytes_max) {
 		if ((rc = lmdb_put(kv, mdb, progress->next)) != 0)
 			return rc;
-		bytes += progress->next->value_len;
+		bytes += entry_size(progress->next->key_len, progress->next->value_len);
 		progress->next = tree_next(&progress->cursor);
 		progress->done++;
 		count++;
