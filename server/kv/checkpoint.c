@@ -47,7 +47,8 @@ put_some(struct kv *kv, MDB_txn *mdb, struct progress *progress)
 	size_t count = 0, bytes = 0;
 	int    rc;
 
-	while (progress->next != NULL && count < ENTRIES_MAX && bytes < bytes_max) {
+	while (progress->next != NULL &&
+	       (count == 0 || (count < ENTRIES_MAX && bytes < bytes_max))) {
 		if ((rc = lmdb_put(kv, mdb, progress->next)) != 0)
 			return rc;
 		bytes += entry_size(progress->next->key_len, progress->next->value_len);
