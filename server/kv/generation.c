@@ -12,9 +12,8 @@
 #define AHEAD_BYTES ((uint64_t)256 << 10)
 #define RESERVE_BYTES ((uint64_t)64 << 10)
 
-#define NEAR_BOUND_PERCENT                                         \
-	90u /* of the file's bound; then what is used is looked at \
-	     */
+/* Of the bound of the file; when so much may be used, what is used is looked at. */
+#define NEAR_BOUND_PERCENT 90u
 
 static const char *const names[GENERATIONS] = { "journal.0", "journal.1" };
 
@@ -135,17 +134,17 @@ create_journals(struct kv *kv)
 static int
 freeze(struct kv *kv)
 {
-	struct generation *old = kv->active, *new = other_than(kv, old);
+	struct generation *old = kv->active, *next = other_than(kv, old);
 	int                rc;
 
-	rc = journal_begin(&new->journal, old->journal.id, kv_sequence(kv) + 1);
+	rc = journal_begin(&next->journal, old->journal.id, kv_sequence(kv) + 1);
 	if (rc != 0)
 		return rc;
 	pthread_mutex_lock(&kv->mutex);
-	assert(kv->frozen == NULL && !new->in_use &&new->layer->tree.root == NULL);
-	new->in_use = true;
+	assert(kv->frozen == NULL && !next->in_use && next->layer->tree.root == NULL);
+	next->in_use = true;
 	kv->frozen = old;
-	kv->active = new;
+	kv->active = next;
 	kv->root = NULL;
 	atomic_store(&kv->frozen_bytes, old->layer->frames.bytes);
 	atomic_store(&kv->active_bytes, 0);
@@ -236,14 +235,10 @@ static void
 look_at_bound(struct kv *kv)
 {
 	uint64_t near = kv->bytes_max / 100 * NEAR_BOUND_PERCENT;
-
 	uint64_t waiting = kv_bytes_waiting(kv);
 
-	if (waiting == 0 || atomic_load(&kv->bytes_used) + 2 * waiting < near)
-		return;
-	if (wait_for_checkpoint(kv) == STATUS_OK &&
-	    kv->active->layer->tree.root != NULL && freeze(kv) == 0)
-		wait_for_checkpoint(kv);
+	if (waiting > 0 && atomic_load(&kv->bytes_used) + 2 * waiting >= near)
+		carry_all(kv);
 }
 
 /* Have some room in the journal, without taking what the checkpoint will need. */
@@ -280,6 +275,9 @@ generations_make_room(struct kv *kv)
 		return status;
 	look_at_bound(kv);
 	kv->room = look_ahead(kv);
+	/* When nothing waits, less room must be kept, and a journal is empty. */
+	if (kv->room == STATUS_STORAGE_FULL && carry_all(kv) == STATUS_OK)
+		kv->room = look_ahead(kv);
 	return STATUS_OK;
 }
 

@@ -7,10 +7,10 @@
  * what the file system knows of it.  A file is used again and again: its head gets a
  * new random id, which is in the checksum of each frame, and so no older frame counts.
  *
- *	head of the file   magic, format, id, id of the journal before it, number of its
- *	                   first batch, checksum; all in one sector of 512 bytes, which
- *a disk writes whole or not at all head of a frame    checksum of all that follows,
- *magic, length, number of the batch, number of entries
+ * The head of the file: magic, format, id, id of the journal before it, number of its
+ * first batch, checksum; all in one sector of 512 bytes, which a disk writes whole or
+ * not at all.  The head of a frame: checksum of all that follows, magic, length, number
+ * of the batch, number of entries.
  *
  * A frame is written when the one before it is on disk.  So only the last one can be
  * torn by a crash: a frame that does not count is damage if there is any behind it, and

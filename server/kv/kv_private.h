@@ -235,13 +235,15 @@ uint64_t lmdb_free_beyond(int fd, uint64_t pages, uint64_t root);
 /* Our status for RC of LMDB or errno. */
 enum status lmdb_status(int rc);
 
+/* Puts rows into ENV; 0, an errno, LMDB's code or its own. */
+typedef int lmdb_fill(struct kv *kv, MDB_env *env, void *context);
+
 /*
- * Build the file of KV under another name: FILL puts the rows in ENV, in as many
+ * Build the file of KV under another name: FILL puts the rows in it, in as many
  * transactions as it wants.  It is on disk when this returns 0; otherwise an errno,
  * LMDB's code or FILL's, and nothing is left of it.
  */
-int lmdb_build(struct kv *kv, size_t                               bytes_max,
-    int (*fill)(struct kv *kv, MDB_env *env, void *context), void *context);
+int lmdb_build(struct kv *kv, size_t bytes_max, lmdb_fill *fill, void *context);
 
 /* Give the built file its name. */
 int lmdb_rename_built(struct kv *kv);
@@ -266,10 +268,8 @@ enum status lmdb_open_existing(struct kv *kv, char *why, size_t why_size);
 
 /* Numbers in KV_META. */
 #define META_FORMAT SLICE("format")
-#define META_BATCH SLICE("batch") /* the newest that is there in full */
-#define META_JOURNAL                                                    \
-	SLICE("journal") /* id of the oldest to read; 0 or absent: none \
-			  */
+#define META_BATCH SLICE("batch")     /* the newest that is there in full */
+#define META_JOURNAL SLICE("journal") /* id of the oldest to read; 0, none: none */
 int lmdb_put_number(struct kv *kv, MDB_txn *mdb, struct slice name, uint64_t number);
 
 /* Bytes in pages that are in use, as MDB sees the file. */

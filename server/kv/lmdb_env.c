@@ -216,8 +216,7 @@ sync_built(struct kv *kv)
 }
 
 int
-lmdb_build(struct kv *kv, size_t                                   bytes_max,
-    int (*fill)(struct kv *kv, MDB_env *env, void *context), void *context)
+lmdb_build(struct kv *kv, size_t bytes_max, lmdb_fill *fill, void *context)
 {
 	MDB_env *env;
 	char    *path;
