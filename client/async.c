@@ -92,11 +92,14 @@ leave(struct customerd_async *async)
 void
 customerd_async_process(struct customerd_async *async, short revents)
 {
+	/* Before the socket is read: what is over then and not answered is late. */
+	int64_t now_ms = clock_ms();
+
 	assert(async->busy == 0); /* not for callbacks */
 	async->busy++;
-	connection_process(&async->connection, revents);
-	if (!async->doomed && customerd_core_deadline_ms(async->core) >= 0)
-		customerd_core_expire(async->core, clock_ms());
+	connection_process(&async->connection, revents, now_ms);
+	if (!async->doomed)
+		customerd_core_expire(async->core, now_ms);
 	leave(async);
 }
 

@@ -433,22 +433,35 @@ transmit(struct connection *connection)
 	}
 }
 
-static void
-exchange(struct connection *connection, short revents)
+/* Whether something should have come by NOW_MS. */
+static bool
+is_overdue(const struct connection *connection, int64_t now_ms)
 {
-	/* First receive: a connection that has ended must not take a new call. */
+	int64_t at_ms = customerd_core_deadline_ms(connection->core);
+
+	return (at_ms >= 0 && at_ms <= now_ms) ||
+	       (connection->due_ms >= 0 && connection->due_ms <= now_ms);
+}
+
+static void
+exchange(struct connection *connection, short revents, int64_t now_ms)
+{
+	/*
+	 * First receive: a connection that has ended must not take a new call, and
+	 * when the process was stopped for a while the answers may be there.
+	 */
 	if ((revents & ~POLLOUT) != 0 || stream_has_more(&connection->stream) ||
-	    stream_wants_write(&connection->stream))
+	    stream_wants_write(&connection->stream) || is_overdue(connection, now_ms))
 		receive(connection);
 	if (is_connected(connection))
 		transmit(connection);
 	if (is_connected(connection) && connection->state == CONNECTION_GREETING &&
-	    connection->due_ms >= 0 && clock_ms() >= connection->due_ms)
+	    connection->due_ms >= 0 && now_ms >= connection->due_ms)
 		lose(connection, "no answer to hello in time");
 }
 
 void
-connection_process(struct connection *connection, short revents)
+connection_process(struct connection *connection, short revents, int64_t now_ms)
 {
 	switch (connection->state) {
 	case CONNECTION_PAUSED:
@@ -458,7 +471,7 @@ connection_process(struct connection *connection, short revents)
 	case CONNECTION_CONNECTING: continue_to_connect(connection, revents); break;
 	case CONNECTION_SECURING: continue_to_secure(connection); break;
 	case CONNECTION_GREETING:
-	case CONNECTION_READY: exchange(connection, revents); break;
+	case CONNECTION_READY: exchange(connection, revents, now_ms); break;
 	}
 }
 

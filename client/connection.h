@@ -57,8 +57,9 @@ enum customerd_status connection_init(struct connection *connection,
     struct customerd_error *error);
 void                  connection_fini(struct connection *connection);
 
-/* Do what poll(2) reported and what is due.  Callbacks of the core may come. */
-void connection_process(struct connection *connection, short revents);
+/* Do what poll(2) reported and what is due at NOW_MS.  Callbacks of the core may come.
+ */
+void connection_process(struct connection *connection, short revents, int64_t now_ms);
 
 /* What to wait for, besides DUE. */
 short connection_events(const struct connection *connection);

@@ -208,7 +208,7 @@ class Call {
     this.meta = Object.fromEntries(Object.entries({
       idempotency_key: this.key, dry_run: dryRun, token, traceparent,
     }).filter(([, value]) => value !== undefined));
-    this.due = timeout === null ? Infinity : Date.now() + timeout;
+    this.due = timeout === null ? Infinity : performance.now() + timeout;
     this.retries = client._retries;
     this.changes = !(READS.has(name.slice(name.lastIndexOf('.') + 1)) || dryRun);
     this.inDoubt = false; // it may have happened on a connection that was lost
@@ -217,7 +217,7 @@ class Call {
   }
 
   packed(msgid) {
-    const left = Math.max(Math.floor(this.due - Date.now()), 1);
+    const left = Math.max(Math.floor(this.due - performance.now()), 1);
     if (left < Infinity) this.meta.timeout_ms = Math.min(left, TIMEOUT_MS_MAX);
     return Buffer.concat([Buffer.from([0x94, 0]), encode(msgid), this.method,
       Buffer.from([0x92]), this.args, encode(this.meta)]);
@@ -323,9 +323,12 @@ class Client {
 
   _watch(call) {
     if (call.due === Infinity) return;
-    const left = call.due + GRACE_MS - Date.now();
-    call.timer = setTimeout(() => (call.due + GRACE_MS > Date.now()
-      ? this._watch(call) : this._expire(call)), Math.min(Math.max(left, 1), TIMER_MS_MAX));
+    const left = call.due + GRACE_MS - performance.now();
+    call.timer = setTimeout(() => {
+      if (call.due + GRACE_MS > performance.now()) this._watch(call);
+      // After a pause of the whole process the answer may be there, and is read before that.
+      else call.timer = setTimeout(() => this._expire(call), 1);
+    }, Math.min(Math.max(left, 1), TIMER_MS_MAX));
   }
 
   _expire(call) {

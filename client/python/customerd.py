@@ -352,6 +352,8 @@ class Client(Caller):
         due = GRACE_S + min((future._due for futures in (self._queue, self._sent.values())
                              for future in futures), default=math.inf)
         if due <= time.monotonic():
+            if self._sent:
+                self._exchange(0)   # who comes late may find the answers waiting
             self._expire(time.monotonic() - GRACE_S)
         elif self._sock is not None:
             while self._queue and len(self._sent) < self._inflight_max:

@@ -87,8 +87,6 @@ idempotency_find(struct call *call, struct kv_txn *txn, bool *found)
 		return txn->status;
 	if (!answer_split(&answer, value))
 		return STATUS_DAMAGED;
-	if (answer.due_ms <= call->now_ms)
-		return STATUS_OK; /* over, only not dropped yet */
 	fingerprint(call, mine);
 	if (sodium_memcmp(mine, answer.fingerprint.data, sizeof(mine)) != 0)
 		return STATUS_IDEMPOTENCY_MISMATCH;
@@ -174,7 +172,6 @@ idempotency_keep(struct call *call, struct kv_txn *txn)
 
 	fingerprint(call, mine);
 	answer_key(&rest, call);
-	forget(txn, key_slice(&rest)); /* one that is over, not dropped yet */
 	answer_pack(&answer, call->scratch);
 	if (call->scratch->failed || call->arena->failed) {
 		txn->status = STATUS_NO_MEMORY;

@@ -2,7 +2,8 @@
  * idempotency -- the first answer again, for a request that is sent again.
  *
  * A write with an idempotency key leaves its answer in the same transaction as its
- * change, for IDEMPOTENCY_KEEP_MS, under the token and the key.  The request is known
+ * change, under the token and the key, and counts until it is dropped: that is after
+ * IDEMPOTENCY_KEEP_MS, and never early because a clock has jumped.  The request is known
  * by a keyed hash of its method and arguments.  Only successes are kept: a refusal
  * has changed nothing, so there is nothing to protect.
  */

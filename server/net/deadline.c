@@ -1,6 +1,7 @@
 #include "server/net/deadline.h"
 
 #include "server/base/clock.h"
+#include "server/base/late.h"
 
 static struct deadline *
 first(const struct deadlines *deadlines)
@@ -24,8 +25,9 @@ on_timer(struct ev_loop *ev, struct ev_timer *timer, int events)
 	struct deadline  *deadline;
 	int64_t           now_ms = clock_mono_ms();
 
-	(void)ev;
 	(void)events;
+	if (late_again(ev, timer))
+		return;
 	while ((deadline = first(deadlines)) && deadline->at_ms <= now_ms) {
 		deadline_stop(deadline);
 		deadlines->expire(deadline);

@@ -5,7 +5,8 @@
  * Everything in one list has the same timeout, so the list is in order by itself
  * and starting or stopping a deadline is a few pointers.  The timer runs for the
  * first of the list; when that one was stopped meanwhile, the timer fires in vain
- * and is set anew.  Time is monotonic.
+ * and is set anew.  Time is monotonic; a loop that was stopped gives everybody another
+ * second (base/late.h).
  *
  * Threads.  A list belongs to its loop's.
  */

@@ -3,11 +3,26 @@
 #include "server/base/clock.h"
 #include "server/net/server.h"
 
+/* What time it is, for what cannot be taken back. */
+static int64_t
+trusted_now_ms(struct housekeep *housekeep)
+{
+	int64_t jump_ms;
+	int64_t now_ms = trusted_time_ms(
+	    &housekeep->time, clock_wall_ms(), clock_mono_ms(), &jump_ms);
+
+	if (jump_ms != 0)
+		log_put(housekeep->server->log, LOG_LEVEL_WARNING, "clock_jumped",
+		    (struct log_field[]){ LOG_INTEGER("by_ms", jump_ms), LOG_END });
+	return now_ms;
+}
+
 static void
 push(struct housekeep *housekeep)
 {
 	if (housekeep->is_pending || housekeep->is_stopped)
 		return;
+	housekeep->now_ms = trusted_now_ms(housekeep);
 	/* When the queue is full, the next second will do. */
 	housekeep->is_pending = writer_push(housekeep->server->writer, &housekeep->op);
 }
@@ -27,7 +42,7 @@ apply(struct write_op *op, struct kv_txn *txn)
 
 	housekeep->has_more = false;
 	return domain_housekeep(
-	    housekeep->server->domain, txn, clock_wall_ms(), &housekeep->has_more);
+	    housekeep->server->domain, txn, housekeep->now_ms, &housekeep->has_more);
 }
 
 static void
@@ -61,6 +76,7 @@ void
 housekeep_start(struct housekeep *housekeep, struct server *server, struct loop *loop)
 {
 	*housekeep = (struct housekeep){ .server = server, .loop = loop };
+	trusted_time_init(&housekeep->time, clock_wall_ms(), clock_mono_ms());
 	housekeep->op.apply = apply;
 	housekeep->op.done = done;
 	housekeep->op.reserve = true; /* what is dropped makes room */

@@ -3,7 +3,7 @@
  *
  * Each piece is an operation of the writer like any other, so it shares a commit
  * with what is going on.  When a piece leaves something over, the next follows at
- * once.
+ * once.  What is due is due by the trusted time: a clock that jumps destroys nothing.
  *
  * Threads.  The first loop's; apply() and done() of the operation run on the writer.
  */
@@ -11,21 +11,24 @@
 #ifndef NET_HOUSEKEEP_H
 #define NET_HOUSEKEEP_H
 
+#include "server/base/trusted_time.h"
 #include "server/kv/writer.h"
 #include "server/net/loop.h"
 
 #define HOUSEKEEP_INTERVAL_MS 1000
 
 struct housekeep {
-	struct server   *server;
-	struct loop     *loop;
-	struct ev_timer  timer;
-	struct write_op  op;
-	struct loop_mail mail;       /* brings the operation back */
-	bool             is_pending; /* the operation is the writer's */
-	bool             has_more;   /* the last piece left something over */
-	bool             is_stopped;
-	enum status      status; /* of the last piece, so a failure is logged once */
+	struct server      *server;
+	struct loop        *loop;
+	struct ev_timer     timer;
+	struct write_op     op;
+	struct loop_mail    mail;       /* brings the operation back */
+	struct trusted_time time;       /* the loop's */
+	int64_t             now_ms;     /* of the operation */
+	bool                is_pending; /* the operation is the writer's */
+	bool                has_more;   /* the last piece left something over */
+	bool                is_stopped;
+	enum status         status; /* of the last piece, so a failure is logged once */
 };
 
 void housekeep_start(

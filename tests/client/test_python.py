@@ -1,10 +1,12 @@
 """client/python/customerd.py against the real server, and against servers that misbehave."""
 
 import os
+import select
 import socket
 import sys
 import threading
 import time
+import types
 
 import msgpack
 import pytest
@@ -238,6 +240,19 @@ def test_a_write_that_times_out_may_have_happened():
         keys = [message[3][1].get("idempotency_key") for message in fake.messages
                 if message[0] == 0]
         assert keys == [None, error.value.idempotency_key]
+
+
+def test_an_answer_that_came_in_time_is_taken_however_late_the_client_looks(monkeypatch):
+    """As after a SIGSTOP, or between calls that are made and asked for later."""
+    ahead_s = [0]
+    monkeypatch.setattr(customerd, "time", types.SimpleNamespace(
+        monotonic=lambda: time.monotonic() + ahead_s[0], sleep=time.sleep))
+    with Fake(lambda sock, message: reply(sock, message, "in time")) as fake, \
+            customerd.connect(tcp(fake)) as c:
+        future = c.options(timeout=3600).send("customer.get", {"id": 1})
+        assert select.select([c._sock], [], [], PATIENCE_S)[0], "the answer is there"
+        ahead_s[0] = 7200
+        assert future.result() == "in time"
 
 
 # ---- connections that break ----

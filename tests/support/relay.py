@@ -2,6 +2,7 @@
 
     relay = Relay(server.unix)                          clients dial relay.unix
     relay.befall("customer.update", LOST_BEFORE)        the next call of that method
+    relay.befall("customer.get", Around(before, after)) it passes, between these calls
 
 All other calls pass.
 """
@@ -17,6 +18,13 @@ CHUNK = 65536
 # The connection ends before the call arrives; or behind it, before its answer.  Any other
 # fate is the code of an error that answers the call, which never arrives.
 LOST_BEFORE, LOST_AFTER = "lost before", "lost after"
+
+
+class Around:
+    """A call has arrived, and is held while BEFORE runs; its answer is back: AFTER runs."""
+
+    def __init__(self, before, after):
+        self.before, self.after = before, after
 
 
 class Relay:
@@ -58,6 +66,7 @@ class _Pair:
     def __init__(self, relay, near, far):
         self.relay, self.near, self.far = relay, near, far
         self.is_last = None     # the number of the call whose answer is kept back
+        self.watched = None     # that of the one between before and AFTER
 
     def end(self):
         for side in (self.near, self.far):
@@ -76,6 +85,12 @@ class _Pair:
             pass
         self.end()
 
+    def send(self, side, message):
+        try:
+            side.sendall(msgpack.packb(message))
+        except OSError:
+            self.end()
+
     def there(self):
         for message in self.messages(self.near):
             if message[0] == 0 and message[2] == self.relay.method:
@@ -83,17 +98,23 @@ class _Pair:
                 if fate == LOST_BEFORE:
                     self.end()
                     return
-                if fate == LOST_AFTER:
+                if isinstance(fate, Around):
+                    fate.before()
+                    self.watched, self.after = message[1], fate.after
+                elif fate == LOST_AFTER:
                     self.is_last = message[1]
                 else:
                     error = {"code": fate, "message": "so says the relay", "retryable": False}
-                    self.near.sendall(msgpack.packb([1, message[1], error, None]))
+                    self.send(self.near, [1, message[1], error, None])
                     continue
-            self.far.sendall(msgpack.packb(message))
+            self.send(self.far, message)
 
     def back(self):
         for message in self.messages(self.far):
             if message[0] == 1 and message[1] == self.is_last:
                 self.end()
                 return
-            self.near.sendall(msgpack.packb(message))
+            self.send(self.near, message)
+            if message[0] == 1 and message[1] == self.watched:
+                self.watched = None
+                self.after()

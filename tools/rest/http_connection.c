@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "server/base/clock.h"
+#include "server/base/late.h"
 #include "tools/rest/http_exchange.h"
 
 static size_t
@@ -353,9 +354,10 @@ on_input_deadline(struct ev_loop *ev, struct ev_timer *timer, int events)
 	struct http_connection *connection = timer->data;
 	enum http_wait          wait = connection->wait;
 
-	(void)ev;
 	(void)events;
 	assert(wait != HTTP_WAIT_NOTHING);
+	if (late_again(ev, timer))
+		return;
 	set_wait(connection, HTTP_WAIT_NOTHING);
 	if (wait == HTTP_WAIT_REQUEST || wait == HTTP_WAIT_CLOSE) {
 		http_connection_close(connection);
@@ -375,8 +377,9 @@ on_output_deadline(struct ev_loop *ev, struct ev_timer *timer, int events)
 {
 	struct http_connection *connection = timer->data;
 
-	(void)ev;
 	(void)events;
+	if (late_again(ev, timer))
+		return;
 	connection->server->counters[HTTP_COUNTER_CONNECTIONS_EXPIRED]++;
 	http_connection_close(connection);
 }

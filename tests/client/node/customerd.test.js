@@ -172,6 +172,32 @@ test('a write that times out may have happened', async (t) => {
     { name: 'Unknown', retryable: true, idempotencyKey: 'k' });
 });
 
+test('an answer that came in time is taken however late the client looks', async (t) => {
+  let [sent, wasInTime, answer] = [0, false];
+  const fake = await pretend(t, (socket, message) => {
+    if (message[0] !== 0) return;
+    wasInTime = performance.now() - sent < 300;
+    reply(socket, message, 'in time');
+    // This process does nothing until long after that.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+  });
+  const c = await dial(t, fake.address);
+  while (!wasInTime) {
+    sent = performance.now();
+    answer = await c.customer.get({}, { timeout: 300 }).catch((error) => error);
+  }
+  assert.strictEqual(answer, 'in time');
+});
+
+test('a timeout does not go by the wall clock', async (t) => {
+  const c = await dial(t, (await pretend(t, () => {})).address);
+  const call = c.customer.get({}, { timeout: 20 });
+  const wall = Date.now;
+  t.after(() => { Date.now = wall; });
+  Date.now = () => wall() - 3600e3;
+  await assert.rejects(call, { code: 'TIMEOUT' });
+});
+
 test('only what does no harm is repeated', async (t) => {
   for (const call of [(c) => c.customer.get(), (c) => c.customer.delete({}, { dryRun: true }),
     (c) => c.customer.delete({}, { idempotencyKey: true })]) {
