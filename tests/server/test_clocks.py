@@ -1,6 +1,5 @@
 """The wall clock jumps, and programs are stopped: nothing is lost, wrongly dropped or ended."""
 
-import os
 import subprocess
 import threading
 import time
@@ -12,6 +11,7 @@ from support.customerctl import CUSTOMERCTL, SAMPLE, ctl_unix
 from support.customerd import (PATIENCE_S, Refused, Server, Shop, get, must_create,
                                must_update, refused, wait_until)
 from support.feed import all_customers, read, replay, touch
+from support.programs import cpu_s
 from support.relay import Around, Relay
 from support.shift import go_on, shifted, stop, stopped, why_not
 
@@ -188,12 +188,6 @@ def test_under_load_jumps_are_noticed_by_nobody_and_nothing_spins(world):
     used, began = cpu_s(world.pid()), time.monotonic()
     time.sleep(WATCHED_S)
     assert cpu_s(world.pid()) - used < CPU_SHARE_MAX * (time.monotonic() - began)
-
-
-def cpu_s(pid):
-    with open("/proc/%d/stat" % pid) as file:
-        fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 # -- programs that are stopped -------------------------------------------------------------

@@ -37,6 +37,13 @@ def runner(test):
     return run
 
 
+def cpu_s(pid):
+    """The CPU time that the process PID has used."""
+    with open("/proc/%d/stat" % pid) as file:
+        ticks = file.read().rpartition(")")[2].split()
+    return (int(ticks[11]) + int(ticks[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def liar(name):
     """The program that the variable NAME names."""
     program = os.environ.get(name, "")
