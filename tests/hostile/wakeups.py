@@ -121,7 +121,7 @@ class Jobs(Client):
         operator.call("server.scrub")
 
 
-KINDS = [Updates] * 4 + [Verifies] * 2 + [Comes] * 2 + [Follows] * 4 + [Jobs]
+KINDS = [Updates] * 4 + [Verifies] + [Comes] * 2 + [Follows] * 4 + [Jobs]
 
 
 def main():
