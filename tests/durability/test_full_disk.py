@@ -11,7 +11,8 @@ from programs import by_length
 from support.customerd import Refused, Shop, must_create
 from support.disk import Disk, why_not
 
-DISK_BYTES = 32 << 20
+ROUNDS = by_length(3, 10, 100)
+DISK_BYTES = (16 + 2 * ROUNDS) << 20    # the feed keeps what a round made, even if it is deleted
 REFUSED_S_MAX = 0.05
 RESUMED_S_MAX = 1.0
 RECORD_NOTES = "x" * 4000
@@ -50,7 +51,7 @@ def test_reads_go_on_while_the_disk_is_full_and_writes_resume():
         shop = Shop(server)
         first = must_create(shop.c, email="first@example.com")
         made, refusals = [], []
-        for _ in range(by_length(3, 10, 100)):
+        for _ in range(ROUNDS):
             with filled(disk):
                 refusal, seconds = create_until_refused(shop.c, made)
                 assert refusal.code == "STORAGE_FULL" and refusal.retryable
