@@ -36,6 +36,9 @@
 	X(SUBSCRIPTIONS_OPEN,   "subscriptions_open",   GAUGE,   "subscriptions to the change feed now") \
 	X(FEED_LAG,             "feed_lag",             GAUGE,   "changes that subscribers have still coming") \
 	X(CHANGES_SENT,         "changes_sent",         COUNTER, "changes sent to subscribers") \
+	X(CACHE_HITS,           "cache_hits",           COUNTER, "values found in the caches of the loops") \
+	X(CACHE_MISSES,         "cache_misses",         COUNTER, "values looked for there and not found") \
+	X(CACHE_BYTES,          "cache_bytes",          GAUGE,   "bytes that these caches hold") \
 	X(PASSWORDS,            "passwords",            COUNTER, "passwords hashed or verified")
 // clang-format on
 

@@ -73,6 +73,8 @@
 	    "how large the database may grow; K, M and G are understood")                       \
 	X(journal_bytes_max, "journal-bytes-max", BYTES, "BYTES", "128M", 65536, 17179869184, STORAGE, \
 	    "how much may be committed before it is carried into the database; twice, in memory, too") \
+	X(cache_bytes_max, "cache-bytes-max", BYTES, "BYTES", "128M", 0, 1099511627776, STORAGE, \
+	    "memory for records that were read, shared out to the loops; 0 for none")            \
 	X(change_keep_ms, "change-keep-ms", DURATION_MS, "MS", "2592000000", 60000, 315360000000, STORAGE, \
 	    "how long the change feed reaches back; the default is 30 days")                    \
 	X(change_keep_max, "change-keep-max", INTEGER, "N", "10000000", 1000, 1000000000, STORAGE, \

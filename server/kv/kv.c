@@ -44,7 +44,27 @@ kv_snapshot_free(struct kv_snapshot *snapshot)
 	if (snapshot->mdb != NULL)
 		mdb_txn_abort(snapshot->mdb);
 	pthread_mutex_unlock(&kv->mutex);
+	cache_free(snapshot->cache);
 	free(snapshot);
+}
+
+bool
+kv_snapshot_cache(struct kv_snapshot *snapshot, size_t bytes_max)
+{
+	struct kv    *kv = snapshot->kv;
+	struct cache *cache = cache_new(bytes_max, kv->marks);
+
+	assert(snapshot->cache == NULL && !snapshot->is_held);
+	pthread_mutex_lock(&kv->mutex); /* a scrub looks for caches */
+	snapshot->cache = cache;
+	pthread_mutex_unlock(&kv->mutex);
+	return cache != NULL;
+}
+
+struct kv_cached
+kv_snapshot_cached(const struct kv_snapshot *snapshot)
+{
+	return snapshot->cached;
 }
 
 /* Let go of LAYER, which may be NULL, with the mutex held.  It, if nobody needs it. */
@@ -83,6 +103,8 @@ look(struct kv_snapshot *snapshot)
 			snapshot->layers[i]->pins++;
 	snapshot->sequence = kv_sequence(kv);
 	snapshot->is_held = true;
+	if (snapshot->cache != NULL)
+		cache_begin(snapshot->cache, snapshot->sequence);
 	return 0;
 }
 
@@ -124,6 +146,8 @@ kv_snapshot_release(struct kv_snapshot *snapshot)
 	if (!snapshot->is_held)
 		return;
 	mdb_txn_reset(snapshot->mdb);
+	if (snapshot->cache != NULL)
+		snapshot->cached = cache_count(snapshot->cache);
 	pthread_mutex_lock(&kv->mutex);
 	for (i = 0; i < GENERATIONS; i++)
 		loose[i] = unpin(kv, snapshot->layers[i]);
@@ -378,14 +402,13 @@ find_new(struct kv_txn *txn, enum kv_table table, struct slice key)
 	return entry != NULL ? entry : tree_get(roots[1], table, key);
 }
 
-bool
-kv_get(struct kv_txn *txn, enum kv_table table, struct slice key, struct slice *value)
+/* Look KEY up where it is kept. */
+static bool
+get(struct kv_txn *txn, enum kv_table table, struct slice key, struct slice *value)
 {
 	const struct entry *entry;
 	int                 rc;
 
-	if (txn->status != STATUS_OK)
-		return false;
 	if ((entry = find_new(txn, table, key)) == NULL)
 		rc = lmdb_get(kv_of(txn), kv_base_of(txn)->mdb, table, key, value);
 	else if (entry->is_deleted)
@@ -399,14 +422,38 @@ kv_get(struct kv_txn *txn, enum kv_table table, struct slice key, struct slice *
 	return rc == 0;
 }
 
+bool
+kv_get(struct kv_txn *txn, enum kv_table table, struct slice key, struct slice *value)
+{
+	struct cache *cache;
+	uint64_t      hash;
+
+	if (txn->status != STATUS_OK)
+		return false;
+	cache = kv_base_of(txn)->cache;
+	if (cache == NULL || !kv_table_is_cached(table))
+		return get(txn, table, key, value);
+	hash = marks_hash(kv_of(txn)->marks, table, key);
+	if (cache_get(cache, hash, table, key, value))
+		return true;
+	if (!get(txn, table, key, value))
+		return false;
+	cache_put(cache, hash, table, key, *value);
+	return true;
+}
+
 /* Put an entry of KEY into the batch. */
 static void
 change(struct kv_txn *txn, enum kv_table table, struct slice key, struct slice value,
     bool is_deleted)
 {
 	struct kv_batch *batch = txn->batch;
+	struct marks    *marks = batch->kv->marks;
 	void            *at;
 
+	if (kv_table_is_cached(table))
+		marks_set(
+		    marks, marks_hash(marks, table, key), kv_sequence(batch->kv) + 1);
 	txn->wrote = true;
 	if (batch->depth == 0)
 		batch->wrote = true;

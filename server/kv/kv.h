@@ -39,7 +39,8 @@
 
 #define KV_KEY_BYTES_MAX 511u /* LMDB's bound; a longer key is a bug, asserted */
 #define KV_NEST_MAX 2u        /* transactions within one another */
-#define KV_FORMAT 2           /* of the file; a newer one is refused */
+#define KV_CACHE_BYTES_MIN ((size_t)64 << 10)
+#define KV_FORMAT 2 /* of the file; a newer one is refused */
 
 struct kv;
 struct kv_snapshot;
@@ -105,6 +106,22 @@ void                kv_snapshot_free(struct kv_snapshot *snapshot);
  * A thread holds one view at a time: the writer may be waiting for it.
  */
 void kv_read(struct kv_snapshot *snapshot, struct kv_txn *txn);
+
+/*
+ * Keep copies of values that are read under SNAPSHOT, in BYTES_MAX of memory, which is
+ * at least KV_CACHE_BYTES_MIN: what is read again is then found sooner, and what is
+ * read does not change by it.  Once for a snapshot.  False: no memory.
+ */
+bool kv_snapshot_cache(struct kv_snapshot *snapshot, size_t bytes_max);
+
+/*
+ * What came of it until the last view ended: values that were found there, those that
+ * were not, bytes that are taken.
+ */
+struct kv_cached {
+	uint64_t hits, misses, bytes;
+};
+struct kv_cached kv_snapshot_cached(const struct kv_snapshot *snapshot);
 
 /*
  * Let go of what the snapshot holds.  To be called at the end of each loop turn

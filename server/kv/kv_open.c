@@ -178,10 +178,12 @@ kv_new(const struct kv_options *options)
 	kv->snapshots_max = options->snapshots_max;
 	kv->read_only = options->read_only;
 	kv->path = strdup(options->path);
+	kv->marks = marks_new();
 	kv->snapshots = calloc(kv->snapshots_max + 1, sizeof(*kv->snapshots));
-	if (kv->path == NULL || kv->snapshots == NULL || !generations_init(kv) ||
-	    lock_init(kv) != 0) {
+	if (kv->path == NULL || kv->snapshots == NULL || kv->marks == NULL ||
+	    !generations_init(kv) || lock_init(kv) != 0) {
 		generations_fini(kv);
+		free(kv->marks);
 		free(kv->snapshots);
 		free(kv->path);
 		free(kv);
@@ -199,6 +201,7 @@ kv_free(struct kv *kv)
 	pthread_cond_destroy(&kv->changed);
 	pthread_mutex_destroy(&kv->mutex);
 	pthread_rwlock_destroy(&kv->lock);
+	free(kv->marks);
 	free(kv->snapshots);
 	free(kv->path);
 	free(kv);

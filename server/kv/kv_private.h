@@ -4,6 +4,7 @@
  *   kv.c            snapshots, batches and views: the body of kv.h
  *   kv_open.c       opens and closes; reads the journals again
  *   kv_scan.c       scans
+ *   cache.c         what a snapshot has read, in memory
  *   generation.c    which journal is written, and room in it
  *   checkpoint.c    the thread that carries what is new into LMDB
  *   lmdb_env.c      creates and opens the environment
@@ -34,6 +35,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "server/kv/cache.h"
 #include "server/kv/journal.h"
 #include "server/kv/kv.h"
 
@@ -67,6 +69,8 @@ struct kv_snapshot {
 	struct layer *layers[GENERATIONS]; /* pinned, the newest first, or NULL */
 	const struct tree_node *roots[GENERATIONS]; /* of both; NULL: nothing in it */
 	uint64_t                sequence;           /* of the view */
+	struct cache           *cache;              /* or NULL */
+	struct kv_cached        cached;             /* when a view ended last */
 	bool                    is_held;  /* there is a view, and KV->lock is shared */
 	bool                    is_spent; /* LMDB met a failure and refuses more */
 };
@@ -99,6 +103,8 @@ struct kv {
 	size_t   bytes_max, journal_bytes_max;
 	unsigned snapshots_max;
 	bool     read_only;
+
+	struct marks *marks; /* which batch changed what is cached */
 
 	_Atomic uint64_t sequence;     /* number of the newest batch, ever */
 	_Atomic uint64_t bytes_used;   /* of LMDB */

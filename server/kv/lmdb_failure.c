@@ -6,6 +6,19 @@
 
 #define DISK_FULL_BYTES (1024 * 1024) /* less than this free is a full disk */
 
+/* Let the snapshots forget what they have read, with the lock held: none shows it. */
+static void
+empty_caches(struct kv *kv)
+{
+	unsigned i;
+
+	pthread_mutex_lock(&kv->mutex);
+	for (i = 0; i < kv->snapshots_max; i++)
+		if (kv->snapshots[i] != NULL && kv->snapshots[i]->cache != NULL)
+			cache_empty(kv->snapshots[i]->cache);
+	pthread_mutex_unlock(&kv->mutex);
+}
+
 /* Open the environment anew, with the lock held. */
 static enum status
 reopen(struct kv *kv)
@@ -14,6 +27,7 @@ reopen(struct kv *kv)
 	char        why[512];
 	bool        exists;
 
+	empty_caches(kv); /* what was erased before a scrub is nowhere after it */
 	lmdb_close(kv);
 	status = lmdb_file_check(kv->dir, &exists, why, sizeof(why));
 	if (status == STATUS_OK && !exists)

@@ -8,35 +8,42 @@
 #ifndef KV_TABLE_H
 #define KV_TABLE_H
 
-/* X(NAME, name on disk)  key -> value */
+#include <stdbool.h>
+
+/*
+ * X(NAME, name on disk, cached)  key -> value
+ *
+ * Cached are tables that readers ask for single keys again and again; never one that
+ * holds a secret or what makes one out.
+ */
 // clang-format off
 #define KV_TABLES(X)                                                                       \
-	X(META,             "meta")             /* name -> format, created, … */           \
-	X(COUNTER,          "counter")          /* store, name -> numbers */               \
-	X(STORE,            "store")            /* 0, id -> record */                      \
-	X(STORE_UNIQUE,     "store_unique")     /* 0, field, value -> id */                \
-	X(TOKEN,            "token")            /* 0, id -> record */                      \
-	X(TOKEN_UNIQUE,     "token_unique")     /* 0, field, value -> id */                \
-	X(TOKEN_INDEX,      "token_index")      /* 0, field, value, id -> nothing */       \
-	X(TOKEN_HASH,       "token_hash")       /* hash of the secret -> id */             \
-	X(CUSTOMER,         "customer")         /* store, id -> record */                  \
-	X(CUSTOMER_UNIQUE,  "customer_unique")  /* store, field, value -> id */            \
-	X(CUSTOMER_INDEX,   "customer_index")   /* store, field, value, id -> nothing */   \
-	X(CUSTOMER_DUE,     "customer_due")     /* time, store, id -> change erased last */ \
-	X(SECRET,           "secret")           /* store, customer -> argon2id string; 0, token -> hash */ \
-	X(GROUP,            "group")            /* as for customers */                     \
-	X(GROUP_UNIQUE,     "group_unique")                                                \
-	X(GROUP_INDEX,      "group_index")                                                 \
-	X(TAG,              "tag")                                                         \
-	X(TAG_UNIQUE,       "tag_unique")                                                  \
-	X(CHANGE,           "change")           /* store, sequence -> change */            \
-	X(CHANGE_RECORD,    "change_record")    /* store, kind, id, sequence -> nothing */ \
-	X(IDEMPOTENCY,      "idempotency")      /* store, token, key -> first answer */    \
-	X(IDEMPOTENCY_DUE,  "idempotency_due")  /* time, store, token, key -> nothing */   \
-	X(IDEMPOTENCY_RECORD, "idempotency_record") /* store, customer, token, key -> nothing */
+	X(META,               "meta",                0) /* name -> format, created, … */                    \
+	X(COUNTER,            "counter",             0) /* store, name -> numbers */                        \
+	X(STORE,              "store",               1) /* 0, id -> record */                               \
+	X(STORE_UNIQUE,       "store_unique",        1) /* 0, field, value -> id */                         \
+	X(TOKEN,              "token",               0) /* 0, id -> record */                               \
+	X(TOKEN_UNIQUE,       "token_unique",        0) /* 0, field, value -> id */                         \
+	X(TOKEN_INDEX,        "token_index",         0) /* 0, field, value, id -> nothing */                \
+	X(TOKEN_HASH,         "token_hash",          0) /* hash of the secret -> id */                      \
+	X(CUSTOMER,           "customer",            1) /* store, id -> record */                           \
+	X(CUSTOMER_UNIQUE,    "customer_unique",     1) /* store, field, value -> id */                     \
+	X(CUSTOMER_INDEX,     "customer_index",      0) /* store, field, value, id -> nothing */            \
+	X(CUSTOMER_DUE,       "customer_due",        0) /* time, store, id -> change erased last */         \
+	X(SECRET,             "secret",              0) /* store, customer -> argon2id string; 0, token -> hash */ \
+	X(GROUP,              "group",               1) /* as for customers */                              \
+	X(GROUP_UNIQUE,       "group_unique",        1)                                                     \
+	X(GROUP_INDEX,        "group_index",         0)                                                     \
+	X(TAG,                "tag",                 1)                                                     \
+	X(TAG_UNIQUE,         "tag_unique",          1)                                                     \
+	X(CHANGE,             "change",              0) /* store, sequence -> change */                     \
+	X(CHANGE_RECORD,      "change_record",       0) /* store, kind, id, sequence -> nothing */          \
+	X(IDEMPOTENCY,        "idempotency",         0) /* store, token, key -> first answer */             \
+	X(IDEMPOTENCY_DUE,    "idempotency_due",     0) /* time, store, token, key -> nothing */            \
+	X(IDEMPOTENCY_RECORD, "idempotency_record",  0) /* store, customer, token, key -> nothing */
 
 enum kv_table {
-#define X(name, disk) KV_##name,
+#define X(name, disk, cached) KV_##name,
 	KV_TABLES(X)
 #undef X
 	KV_TABLE_COUNT
@@ -45,5 +52,19 @@ enum kv_table {
 
 /* The name on disk. */
 const char *kv_table_name(enum kv_table table);
+
+/* Whether what is read in TABLE may be kept in memory. */
+static inline bool
+kv_table_is_cached(enum kv_table table)
+{
+	enum {
+		CACHED = 0
+#define X(name, disk, cached) | (cached) << KV_##name
+		    KV_TABLES(X)
+#undef X
+	};
+
+	return (CACHED >> table & 1) != 0;
+}
 
 #endif

@@ -77,6 +77,19 @@ run_waiting(struct loop *loop)
 	link_remove(&turn);
 }
 
+/* Add to the metrics what the snapshot's cache has done since. */
+static void
+count_cached(struct loop *loop)
+{
+	struct kv_cached now = kv_snapshot_cached(loop->snapshot);
+
+	metric_add(loop->metrics, METRIC_CACHE_HITS, now.hits - loop->cached.hits);
+	metric_add(
+	    loop->metrics, METRIC_CACHE_MISSES, now.misses - loop->cached.misses);
+	metric_add(loop->metrics, METRIC_CACHE_BYTES, now.bytes - loop->cached.bytes);
+	loop->cached = now;
+}
+
 static void
 end_turn(struct loop *loop)
 {
@@ -88,6 +101,7 @@ end_turn(struct loop *loop)
 	}
 	loop->handshakes = 0;
 	kv_snapshot_release(loop->snapshot);
+	count_cached(loop);
 }
 
 void
@@ -199,9 +213,23 @@ init_watchers(struct loop *loop, const struct options *options)
 	deadlines_init(&loop->linger, loop->ev, LOOP_LINGER_MS, conn_expire_input);
 }
 
+/* A snapshot with this loop's share of the memory that OPTIONS have for them. */
+static bool
+open_snapshot(struct loop *loop, const struct options *options)
+{
+	size_t share = options->cache_bytes_max / options->loops;
+
+	loop->snapshot = kv_snapshot_new(loop->server->kv);
+	if (loop->snapshot == NULL)
+		return false;
+	return share < KV_CACHE_BYTES_MIN || kv_snapshot_cache(loop->snapshot, share);
+}
+
 bool
 loop_init(struct loop *loop, struct server *server, unsigned number)
 {
+	bool has_snapshot;
+
 	*loop = (struct loop){ .server = server };
 	loop->protocol_gate.per_second_max = LOOP_LOG_PER_SECOND_MAX;
 	loop->storage_gate.per_second_max = LOOP_LOG_PER_SECOND_MAX;
@@ -217,12 +245,12 @@ loop_init(struct loop *loop, struct server *server, unsigned number)
 	atomic_init(&loop->feed_count, 0);
 	link_init(&loop->requests);
 	loop->ev = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV | EVFLAG_NOSIGMASK);
-	loop->snapshot = kv_snapshot_new(server->kv);
+	has_snapshot = open_snapshot(loop, server->options);
 	loop->input = malloc(LOOP_READ_BYTES_MAX);
 	mailbox_init(&loop->mailbox, wake, loop);
 	if (loop->ev)
 		init_watchers(loop, server->options);
-	if (loop->ev == NULL || loop->snapshot == NULL || loop->input == NULL) {
+	if (loop->ev == NULL || !has_snapshot || loop->input == NULL) {
 		loop_fini(loop);
 		return false;
 	}

@@ -63,6 +63,7 @@ struct loop {
 	pthread_t           thread; /* but of the first, which is the main one */
 	struct ev_loop     *ev;
 	struct kv_snapshot *snapshot;
+	struct kv_cached    cached; /* what the metrics know of its cache */
 	struct auth_source  auth_source;
 	struct metric_set  *metrics;
 
