@@ -23,10 +23,11 @@ static const struct handler {
 	enum status (*check)(struct call *call);
 	enum status (*run)(struct call *call, struct kv_txn *txn);
 	enum status (*finish)(struct call *call);
+	bool (*fetch)(struct call *call, struct kv_txn *txn);
 } handlers[METHOD_COUNT] = {
 	[METHOD_CUSTOMER_CREATE]      = { modify_check_create, modify_create, NULL },
 	[METHOD_CUSTOMER_CREATE_MANY] = { modify_check_create_many, modify_create_many, NULL },
-	[METHOD_CUSTOMER_GET]         = { query_check_get,     query_get,     NULL },
+	[METHOD_CUSTOMER_GET]         = { query_check_get,     query_get,     NULL, query_fetch },
 	[METHOD_CUSTOMER_FIND]        = { query_check_find,    query_find,    NULL },
 	[METHOD_CUSTOMER_LIST]        = { list_check,          list_run,      NULL },
 	[METHOD_CUSTOMER_UPDATE]      = { modify_check_update, modify_update, NULL },
@@ -36,24 +37,24 @@ static const struct handler {
 	[METHOD_CUSTOMER_ANONYMIZE]   = { modify_check_update, modify_update, NULL },
 	[METHOD_CUSTOMER_HISTORY]     = { feed_check_history,  feed_history,  NULL },
 	[METHOD_GROUP_CREATE]         = { modify_check_create, modify_create, NULL },
-	[METHOD_GROUP_GET]            = { query_check_get,     query_get,     NULL },
+	[METHOD_GROUP_GET]            = { query_check_get,     query_get,     NULL, query_fetch },
 	[METHOD_GROUP_FIND]           = { query_check_find,    query_find,    NULL },
 	[METHOD_GROUP_LIST]           = { list_check,          list_run,      NULL },
 	[METHOD_GROUP_UPDATE]         = { modify_check_update, modify_update, NULL },
 	[METHOD_GROUP_DELETE]         = { modify_check_delete, modify_delete, NULL },
 	[METHOD_TAG_CREATE]           = { modify_check_create, modify_create, NULL },
-	[METHOD_TAG_GET]              = { query_check_get,     query_get,     NULL },
+	[METHOD_TAG_GET]              = { query_check_get,     query_get,     NULL, query_fetch },
 	[METHOD_TAG_FIND]             = { query_check_find,    query_find,    NULL },
 	[METHOD_TAG_LIST]             = { list_check,          list_run,      NULL },
 	[METHOD_TAG_UPDATE]           = { modify_check_update, modify_update, NULL },
 	[METHOD_TAG_DELETE]           = { modify_check_delete, modify_delete, NULL },
 	[METHOD_STORE_CREATE]         = { modify_check_create, modify_create, NULL },
-	[METHOD_STORE_GET]            = { query_check_get,     query_get,     NULL },
+	[METHOD_STORE_GET]            = { query_check_get,     query_get,     NULL, query_fetch },
 	[METHOD_STORE_FIND]           = { query_check_find,    query_find,    NULL },
 	[METHOD_STORE_LIST]           = { list_check,          list_run,      NULL },
 	[METHOD_STORE_UPDATE]         = { modify_check_update, modify_update, NULL },
 	[METHOD_TOKEN_CREATE]         = { modify_check_create, modify_create, NULL },
-	[METHOD_TOKEN_GET]            = { query_check_get,     query_get,     NULL },
+	[METHOD_TOKEN_GET]            = { query_check_get,     query_get,     NULL, query_fetch },
 	[METHOD_TOKEN_LIST]           = { list_check,          list_run,      NULL },
 	[METHOD_TOKEN_UPDATE]         = { modify_check_update, modify_update, NULL },
 	[METHOD_TOKEN_DELETE]         = { modify_check_delete, modify_delete, NULL },
@@ -155,6 +156,14 @@ domain_check(struct call *call)
 	if (call->arena->failed)
 		return STATUS_NO_MEMORY;
 	return handler->check(call);
+}
+
+bool
+domain_fetch(struct call *call, struct kv_txn *txn)
+{
+	const struct handler *handler = &handlers[call->method->number];
+
+	return handler->fetch != NULL && handler->fetch(call, txn);
 }
 
 enum status

@@ -78,6 +78,12 @@ enum status domain_permit(struct call *call);
 enum status domain_check(struct call *call);
 
 /*
+ * Let the database fetch what CALL, a READ that is good, will ask for: one record, in
+ * a moment, when others have been judged.  False: there is nothing of that kind.
+ */
+bool domain_fetch(struct call *call, struct kv_txn *txn);
+
+/*
  * Answer a READ from TXN.  When CALL->passwords is not NULL afterwards,
  * password_run() comes next and then domain_finish().
  */

@@ -98,6 +98,19 @@ query_load(struct call *call, const struct kind *kind, struct kv_txn *txn, uint6
 	return STATUS_OK;
 }
 
+bool
+query_fetch(struct call *call, struct kv_txn *txn)
+{
+	const struct kind *kind = kind_of(call->method->record);
+	struct key         key;
+
+	if (!args_have(&call->args, ARG_ID))
+		return false;
+	kind_record_key(&key, kind_store(kind, call), named_id(call, kind, txn));
+	kv_fetch(txn, kind->records, key_slice(&key));
+	return true;
+}
+
 enum status
 query_get(struct call *call, struct kv_txn *txn)
 {

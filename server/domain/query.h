@@ -21,6 +21,12 @@ enum status query_find(struct call *call, struct kv_txn *txn);
 enum status query_verify(struct call *call, struct kv_txn *txn);
 enum status query_verify_finish(struct call *call);
 
+/*
+ * Let the database fetch the record that a get names by its id.  False: it names it
+ * in another way.
+ */
+bool query_fetch(struct call *call, struct kv_txn *txn);
+
 /* Get the record ID; a store that is not the token's does not exist for it. */
 enum status query_load(struct call *call, const struct kind *kind, struct kv_txn *txn,
     uint64_t id, struct slice *value);

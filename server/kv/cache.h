@@ -71,6 +71,12 @@ void cache_begin(struct cache *cache, uint64_t sequence);
 bool cache_get(struct cache *cache, uint64_t hash, enum kv_table table,
     struct slice key, struct slice *value);
 
+/*
+ * Begin to fetch from far away what is kept for HASH; where that is must come first, so
+ * the next call goes on with it.
+ */
+void cache_fetch(struct cache *cache, uint64_t hash);
+
 /* Keep what KEY has in the view; cache_get() has not found it. */
 void cache_put(struct cache *cache, uint64_t hash, enum kv_table table,
     struct slice key, struct slice value);

@@ -210,6 +210,9 @@ enum status kv_scrub(
 bool kv_get(
     struct kv_txn *txn, enum kv_table table, struct slice key, struct slice *value);
 
+/* KEY will be looked up soon: begin to fetch it, if it is far away in memory. */
+void kv_fetch(struct kv_txn *txn, enum kv_table table, struct slice key);
+
 /*
  * Set KEY to VALUE, replacing what was there.  Neither may point into the
  * database: what kv_get() lent moves while this writes.

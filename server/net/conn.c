@@ -82,6 +82,7 @@ take_frames(struct conn *conn, struct slice bytes)
 		len = take_frame(conn, slice_of(bytes.data + taken, bytes.len - taken));
 		taken += len;
 	}
+	dispatch_finish(conn->loop);
 	dispatch_settle(conn->loop);
 	conn->has_frames = taken < bytes.len && len > 0;
 	return taken;
@@ -394,6 +395,7 @@ conn_refuse(struct conn *conn, enum status status, const char *text)
 	if (conn->state != CONN_OPEN)
 		return;
 	conn->state = CONN_ENDING;
+	dispatch_finish(loop); /* its earlier answers come first */
 	notice_pack(&conn->out, status, text);
 	conn_touch(conn);
 	metric_add(loop->metrics, METRIC_PROTOCOL_ERRORS, 1);
@@ -500,6 +502,7 @@ conn_close(struct conn *conn)
 {
 	struct loop *loop = conn->loop;
 
+	assert(loop->read_count == 0); /* put off within take_frames() only */
 	abandon_requests(conn);
 	subscribe_end_all(conn);
 	link_remove(&conn->link);

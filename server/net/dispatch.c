@@ -305,17 +305,13 @@ run_inline(struct request *request, struct conn *conn)
 
 /* Answer straight into the connection's output. */
 static void
-dispatch_inline(struct conn *conn, struct request *request, const struct method *method,
-    const struct message *message, enum status decoded)
+answer_inline(struct conn *conn, struct request *request, enum status status)
 {
-	struct loop *loop = conn->loop;
-	struct buf  *out = &conn->out;
-	size_t       mark = out->len;
-	enum status  status;
+	const struct method *method = request->call.method;
+	struct loop         *loop = conn->loop;
+	struct buf          *out = &conn->out;
+	size_t               mark = out->len;
 
-	if (method)
-		tally_as(loop, method, loop->tally.is_error);
-	status = prepare(request, conn, method, message, decoded);
 	if (status == STATUS_OK) {
 		request->call.result = out;
 		message_pack_result(out, request->msgid);
@@ -333,6 +329,51 @@ dispatch_inline(struct conn *conn, struct request *request, const struct method 
 		loop->tally.count++;
 	}
 	request_give(request);
+}
+
+void
+dispatch_finish(struct loop *loop)
+{
+	for (unsigned i = 0; i < loop->read_count; i++)
+		answer_inline(loop->reads[i]->conn, loop->reads[i], STATUS_OK);
+	loop->read_count = 0;
+}
+
+/*
+ * Put REQUEST off, which is good, while its record is on the way from memory: until
+ * then the next one can be judged.
+ */
+static bool
+put_off(struct conn *conn, struct request *request)
+{
+	struct loop  *loop = conn->loop;
+	struct kv_txn txn;
+
+	if (request->call.method->access != METHOD_READ)
+		return false;
+	kv_read(loop->snapshot, &txn);
+	if (txn.status != STATUS_OK || !domain_fetch(&request->call, &txn))
+		return false;
+	request->conn = conn;
+	loop->reads[loop->read_count++] = request;
+	if (loop->read_count == LOOP_READS_MAX)
+		dispatch_finish(loop);
+	return true;
+}
+
+static void
+dispatch_inline(struct conn *conn, struct request *request, const struct method *method,
+    const struct message *message, enum status decoded)
+{
+	enum status status;
+
+	if (method)
+		tally_as(conn->loop, method, conn->loop->tally.is_error);
+	status = prepare(request, conn, method, message, decoded);
+	if (status == STATUS_OK && put_off(conn, request))
+		return;
+	dispatch_finish(conn->loop);
+	answer_inline(conn, request, status);
 }
 
 /* ---- requests that wait ---- */

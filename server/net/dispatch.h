@@ -20,6 +20,9 @@ struct loop;
 /* Deal with FRAME, one whole message that the scan has accepted. */
 void dispatch_frame(struct conn *conn, struct slice frame);
 
+/* Answer the reads that were put off. */
+void dispatch_finish(struct loop *loop);
+
 /* Put the answers that were given on the spot into the metrics of LOOP. */
 void dispatch_settle(struct loop *loop);
 

@@ -33,6 +33,7 @@
 #include "server/net/link.h"
 
 #define LOOP_READ_BYTES_MAX (64u * 1024) /* taken from one connection in a turn */
+#define LOOP_READS_MAX 16u               /* fetched at once */
 #define LOOP_HANDSHAKES_MAX 8u           /* steps of TLS handshakes in a turn */
 #define LOOP_LINGER_MS 1000              /* see conn.h, "The end" */
 #define LOOP_DRAIN_MS 5000               /* to send what is left when stopping */
@@ -40,6 +41,7 @@
 #define LOOP_REQUESTS_KEPT 1024u         /* unused ones, for the next to come */
 
 struct method;
+struct request;
 struct server;
 
 /* A message to a loop.  deliver() runs on the loop's thread. */
@@ -72,6 +74,9 @@ struct loop {
 
 	int64_t      now_us; /* monotonic clock, at the last look */
 	struct tally tally;  /* answers since then, given on the spot */
+	/* Reads of one connection that are good, while their records are fetched. */
+	struct request *reads[LOOP_READS_MAX];
+	unsigned        read_count;
 
 	struct link conns;      /* all connections */
 	struct link touched;    /* … with something to do at the end of the turn */

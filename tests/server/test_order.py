@@ -26,6 +26,55 @@ def test_a_thousand_requests_in_one_write_are_answered(c, ada):
         assert c.wait(n)["id"] == ada["id"]
 
 
+def burst(c, requests):
+    """Send all of REQUESTS, (method, args), at once; their msgids."""
+    msgids = [next(c.msgids) for _ in requests]
+    c.send_raw(b"".join(msgpack.packb([0, msgid, method, [args]])
+                        for msgid, (method, args) in zip(msgids, requests)))
+    return msgids
+
+
+def test_reads_of_a_burst_get_their_own_answers_in_the_order_they_came(c):
+    records = [must_create(c, company=fresh("c")) for _ in range(20)]
+    requests = [(method, args) for record in records for method, args in (
+        ("customer.get", {"id": record["id"]}),
+        ("customer.get", {"uid": record["uid"]}),
+        ("customer.get", {"id": 2 ** 53 - 1}),
+        ("customer.list", {"ids": [record["id"]]}),
+        ("customer.get", {"id": "?"}),
+        ("customer.get", {"id": record["id"], "uid": record["uid"]}),
+        ("customer.get", {"id": record["id"]}))]
+    msgids = burst(c, requests)
+    answers = [c.receive() for _ in msgids]
+    assert [answer[1] for answer in answers] == msgids
+    for n, record in enumerate(records):
+        of_one = answers[7 * n:7 * n + 7]
+        assert [answer[3] for answer in of_one] == [
+            record, record, None, {"items": [record], "next": None, "total": None},
+            None, None, record]
+        assert [answer[2] and answer[2]["code"] for answer in of_one] == [
+            None, None, "NOT_FOUND", None, "INVALID", "INVALID", None]
+    c.answers.clear()
+
+
+def test_within_a_burst_each_request_is_from_who_the_connection_is_by_then(shop):
+    record = must_create(shop.c, notes="private")
+    c = shop.dial()
+    token = shop.token(["customers.read"])
+    burst(c, [("customer.get", {"id": record["id"]})] * 3 + [("hello", {"token": token})] +
+          [("customer.get", {"id": record["id"]})] * 3)
+    seen = [c.receive()[3].get("notes") for _ in range(7)]
+    assert seen == ["private"] * 3 + [None] * 4
+
+
+def test_a_burst_is_answered_before_its_connection_is_told_off(shop, ada):
+    c = shop.dial()
+    c.send_raw(b"".join(msgpack.packb([0, n, "customer.get", [{"id": ada["id"]}]])
+                        for n in range(3)) + b"\xc1")
+    assert [c.receive()[:2] for _ in range(4)] == [[1, 0], [1, 1], [1, 2], [2, "error"]]
+    assert c.refusal() == "MALFORMED"
+
+
 def test_writes_of_one_connection_are_done_in_order(c, ada):
     pending = [c.send("customer.update", {"id": ada["id"], "set": {"company": str(n)}})
                for n in range(200)]

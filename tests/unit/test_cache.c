@@ -142,6 +142,25 @@ what_was_kept_is_found_again(void **state)
 }
 
 static void
+to_fetch_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t        ada = marks_hash(f->marks, KV_CUSTOMER, SLICE("ada"));
+
+	for (int i = 0; i < 3; i++)
+		cache_fetch(f->cache, ada);
+	must_miss(f, "ada");
+	keep(f, "ada", SLICE("Ada"));
+	for (int i = 0; i < 3; i++)
+		cache_fetch(f->cache, ada);
+	must_find(f, "ada", SLICE("Ada"));
+	assert_int_equal(cache_count(f->cache).hits, 1);
+	cache_empty(f->cache);
+	cache_fetch(f->cache, ada);
+	must_miss(f, "ada");
+}
+
+static void
 it_is_not_found_in_a_view_after_its_key_was_changed(void **state)
 {
 	struct fixture *f = *state;
@@ -340,6 +359,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(what_was_kept_is_found_again),
+		TEST(to_fetch_changes_nothing),
 		TEST(it_is_not_found_in_a_view_after_its_key_was_changed),
 		TEST(a_view_that_skips_batches_does_not_find_it_either),
 		TEST(keys_of_one_hash_are_told_apart),
