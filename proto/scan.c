@@ -1,4 +1,5 @@
 #include <assert.h>
+#include <stddef.h>
 
 #include "proto/limits.h"
 #include "proto/scan.h"
@@ -39,14 +40,18 @@ take(struct tally *tally, char *object)
 	return TAKEN;
 }
 
-/* A container of COUNT values (twice its pairs) has begun, LEVEL others around it. */
+/* How many containers are around the one with OBJECT. */
+static size_t level_of(const struct tally *tally, const char *object);
+
+/* A container of COUNT values (twice its pairs) has begun. */
 static int
-take_container(struct tally *tally, uint64_t count, char level)
+take_container(struct tally *tally, uint64_t count, char *object)
 {
 	assert(tally->owed > 0);
+	*object = 0;
 	tally->owed--;
 	tally->elements++;
-	if ((unsigned char)level >= tally->depth_max)
+	if (level_of(tally, object) >= tally->depth_max)
 		return TOO_MUCH;
 	if (count > tally->elements_max - tally->elements - tally->owed)
 		return TOO_MUCH;
@@ -63,8 +68,8 @@ refuse(char *object)
 
 /*
  * The template calls these.  Its "object" is what an unpacker would build; ours is
- * one char, and matters only where it belongs to a container: scan_init() writes
- * into each place of the stack how deep that place is, which stays true to the end.
+ * one char, which matters only for where it is: a container's is in the place of the
+ * stack that is the container's.
  */
 // clang-format off
 #define on_root(tally)                      0
@@ -85,9 +90,9 @@ refuse(char *object)
 #define on_bin(tally, base, at, len, object) take((tally), (object))
 #define on_ext(tally, base, at, len, object) refuse(object)
 #define on_array(tally, count, object) \
-	take_container((tally), (uint64_t)(count), *(object))
+	take_container((tally), (uint64_t)(count), (object))
 #define on_map(tally, count, object) \
-	take_container((tally), 2 * (uint64_t)(count), *(object))
+	take_container((tally), 2 * (uint64_t)(count), (object))
 #define on_array_item(tally, array, item)   TAKEN
 #define on_map_item(tally, map, key, value) TAKEN
 // clang-format on
@@ -101,7 +106,16 @@ refuse(char *object)
 #include <msgpack/unpack_template.h>
 
 _Static_assert(sizeof(struct template_context) <= SCAN_STATE_BYTES, "the state fits");
-_Static_assert(FRAME_DEPTH_MAX <= 127, "a level fits a char");
+
+static size_t
+level_of(const struct tally *tally, const char *object)
+{
+	const struct template_context *context =
+	    (const void *)((const char *)tally -
+			   offsetof(struct template_context, user));
+
+	return (size_t)(object - &context->stack[0].obj) / sizeof(context->stack[0]);
+}
 
 static struct template_context *
 context_of(struct scan *scan)
@@ -122,8 +136,6 @@ scan_init(struct scan *scan, const struct scan_limits *limits)
 	scan->scanned = 0;
 	scan->status = STATUS_OK;
 	template_init(context);
-	for (unsigned level = 0; level < FRAME_DEPTH_MAX; level++)
-		context->stack[level].obj = (char)level;
 	context->user = (struct tally){
 		.elements_max = limits->elements_max,
 		.depth_max = limits->depth_max,

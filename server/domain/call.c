@@ -7,9 +7,16 @@
 void
 call_init(struct call *call)
 {
-	/* Not the violations: they are large, and nobody looks behind their count. */
-	memset(call, 0, offsetof(struct call, violations));
+	/*
+	 * Not the arguments and the violations: they are large, and nobody looks at one
+	 * that is not said to be there.
+	 */
+	memset(call, 0, offsetof(struct call, args));
 	atomic_init(&call->cancelled, false);
+	call->args.present = 0;
+	call->patches = NULL;
+	call->patch_count = 0;
+	call->passwords = NULL;
 	violations_init(&call->violations);
 	call->detail = NULL;
 	call->revision = 0;

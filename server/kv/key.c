@@ -1,4 +1,5 @@
 #include <assert.h>
+#include <endian.h>
 
 #include "server/kv/key.h"
 
@@ -32,14 +33,9 @@ key_bytes(struct key *key, struct slice bytes)
 static void
 put_number(struct key *key, uint64_t value, size_t width)
 {
-	unsigned char bytes[sizeof(value)];
-	size_t        i;
+	uint64_t big = htobe64(value << 8 * (sizeof(value) - width));
 
-	for (i = width; i > 0; i--) {
-		bytes[i - 1] = (unsigned char)(value & 0xff);
-		value >>= 8;
-	}
-	key_bytes(key, slice_of(bytes, width));
+	key_bytes(key, slice_of(&big, width));
 }
 
 void
