@@ -221,6 +221,7 @@ frame_checksum(const struct frame *frame, uint64_t id)
 	struct slice       run = chunks_run(frame->chunks, &mark);
 	XXH3_state_t       state;
 
+	XXH3_INITSTATE(&state); /* or a seed that lies there may be taken for ours */
 	XXH3_64bits_reset_withSeed(&state, id);
 	run.data += sizeof(uint64_t); /* the checksum itself */
 	run.len -= sizeof(uint64_t);
