@@ -29,8 +29,8 @@ journal_close(struct journal *journal)
 
 /* ---- the disk ---- */
 
-int
-journal_sync(struct journal *journal)
+static int
+flush(const struct journal *journal)
 {
 #ifdef FAULT_NO_SYNC
 	return 0; /* a liar, for the tests to catch */
@@ -71,7 +71,7 @@ write_zeros(struct journal *journal, uint64_t at, uint64_t to)
 	while (rc == 0 && at < to)
 		rc = write_at(journal, zeros,
 		    to - at < sizeof(zeros) ? to - at : sizeof(zeros), &at);
-	return rc != 0 ? rc : journal_sync(journal);
+	return rc != 0 ? rc : flush(journal);
 }
 
 int
@@ -148,7 +148,7 @@ journal_begin(struct journal *journal, uint64_t previous, uint64_t first)
 		return rc;
 	at.head.checksum = XXH3_64bits(&at.head, offsetof(struct file_head, checksum));
 	if ((rc = write_at(journal, &at, sizeof(at), &offset)) != 0 ||
-	    (rc = journal_sync(journal)) != 0)
+	    (rc = flush(journal)) != 0)
 		return rc;
 	journal->id = at.head.id;
 	journal->previous = previous;
@@ -248,7 +248,7 @@ write_frame(struct journal *journal, const struct frame *frame)
 			return rc;
 		}
 	}
-	if ((rc = journal_sync(journal)) == 0)
+	if ((rc = flush(journal)) == 0)
 		journal->in_doubt = false;
 	return rc;
 }
@@ -267,10 +267,26 @@ journal_settle(struct journal *journal)
 	 * whose flush failed does not matter: this one is written anew.
 	 */
 	if ((rc = write_at(journal, zeros, sizeof(zeros), &offset)) != 0 ||
-	    (rc = journal_sync(journal)) != 0)
+	    (rc = flush(journal)) != 0)
 		return rc;
 	journal->in_doubt = false;
 	return 0;
+}
+
+int
+journal_confirm(struct journal *journal)
+{
+	char     page[JOURNAL_PAGE_BYTES];
+	uint64_t at = journal->newest;
+	int      rc;
+
+	while (at < journal->offset)
+		if ((rc = journal_read_at(journal, page, sizeof(page), at)) != 0 ||
+		    (rc = write_at(journal, page, sizeof(page), &at)) != 0)
+			return rc;
+	/* Nor must what has been taken back behind it be there again some day. */
+	journal->in_doubt = journal->offset < journal->allocated;
+	return journal->in_doubt ? journal_settle(journal) : flush(journal);
 }
 
 int

@@ -36,6 +36,7 @@ struct journal {
 	int      fd; /* -1: there is no file */
 	uint64_t id, previous;
 	uint64_t first;     /* the number of the first batch */
+	uint64_t newest;    /* of the last frame that was read; 0: none, the head */
 	uint64_t offset;    /* of the next frame */
 	uint64_t allocated; /* bytes of the file that have been written */
 	bool     in_doubt;  /* at OFFSET lies perhaps what must not be there */
@@ -76,11 +77,16 @@ typedef bool journal_each_fn(void *context, const struct entry *entry);
 int journal_read(struct journal *journal, struct chunks *chunks, journal_each_fn *each,
     void *context, uint64_t *last);
 
+/*
+ * Write once more what is at the end of what was read, and flush it.  Whoever wrote it
+ * may have been killed before it was on disk; or after it had heard that the flush had
+ * failed, and then the kernel has it in memory, believes that it is on disk, and would
+ * flush nothing.
+ */
+int journal_confirm(struct journal *journal);
+
 /* Overwrite with zeros what is behind the head: it is in no use any more. */
 int journal_wipe(struct journal *journal);
-
-/* Flush what is in the file. */
-int journal_sync(struct journal *journal);
 
 /* ---- a frame ---- */
 

@@ -33,4 +33,8 @@ struct frame_head {
 };
 _Static_assert(sizeof(struct frame_head) == 32, "the format of the journal");
 
+/* Read all LEN bytes at OFFSET. */
+int journal_read_at(
+    const struct journal *journal, void *out, size_t len, uint64_t offset);
+
 #endif

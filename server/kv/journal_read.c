@@ -10,9 +10,8 @@
 
 #define LOOK_BYTES ((size_t)256 << 10) /* read at once, to find a frame */
 
-/* Read all LEN bytes at OFFSET. */
-static int
-read_at(const struct journal *journal, void *out, size_t len, uint64_t offset)
+int
+journal_read_at(const struct journal *journal, void *out, size_t len, uint64_t offset)
 {
 	char *at = out;
 
@@ -43,7 +42,7 @@ read_head(struct journal *journal)
 		return errno;
 	if (!S_ISREG(st.st_mode))
 		return EBADMSG;
-	if ((rc = read_at(journal, &head, sizeof(head), 0)) != 0)
+	if ((rc = journal_read_at(journal, &head, sizeof(head), 0)) != 0)
 		return rc;
 	if (memcmp(head.magic, FILE_MAGIC, sizeof(FILE_MAGIC)) != 0 ||
 	    head.checksum != XXH3_64bits(&head, offsetof(struct file_head, checksum)))
@@ -55,6 +54,7 @@ read_head(struct journal *journal)
 	journal->id = head.id;
 	journal->previous = head.previous;
 	journal->first = head.first;
+	journal->newest = 0;
 	journal->offset = JOURNAL_PAGE_BYTES;
 	journal->allocated =
 	    (uint64_t)st.st_size / JOURNAL_PAGE_BYTES * JOURNAL_PAGE_BYTES;
@@ -91,7 +91,7 @@ read_frame(const struct journal *journal, uint64_t offset, struct chunks *chunks
 	struct chunks_mark mark = chunks_mark(chunks);
 	int                rc;
 
-	if ((rc = read_at(journal, &head, sizeof(head), offset)) != 0)
+	if ((rc = journal_read_at(journal, &head, sizeof(head), offset)) != 0)
 		return rc;
 	if (head.magic != FRAME_MAGIC || head.len < sizeof(head) ||
 	    head.len % JOURNAL_PAGE_BYTES != 0 || head.len > FRAME_BYTES_MAX ||
@@ -99,7 +99,7 @@ read_frame(const struct journal *journal, uint64_t offset, struct chunks *chunks
 		return EBADMSG;
 	if ((*frame = chunks_alloc(chunks, head.len)) == NULL)
 		return ENOMEM;
-	rc = read_at(journal, *frame, head.len, offset);
+	rc = journal_read_at(journal, *frame, head.len, offset);
 	if (rc == 0 && (*frame)->checksum !=
 			   XXH3_64bits_withSeed((char *)*frame + sizeof(uint64_t),
 			       head.len - sizeof(uint64_t), journal->id))
@@ -162,7 +162,7 @@ look_behind(const struct journal *journal, uint64_t offset, struct chunks *chunk
 	     offset += len) {
 		len = journal->allocated - offset;
 		len = len < LOOK_BYTES ? len : LOOK_BYTES;
-		rc = read_at(journal, pages, len, offset);
+		rc = journal_read_at(journal, pages, len, offset);
 		for (at = 0; rc == 0 && at < len; at += JOURNAL_PAGE_BYTES) {
 			memcpy(&head, pages + at, sizeof(head));
 			if (head.magic == FRAME_MAGIC)
@@ -191,6 +191,7 @@ journal_read(struct journal *journal, struct chunks *chunks, journal_each_fn *ea
 			rc = each_entry(frame, each, context);
 		if (rc != 0)
 			return rc;
+		journal->newest = journal->offset;
 		journal->offset += frame->len;
 		(*last)++;
 	}

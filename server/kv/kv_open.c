@@ -51,7 +51,7 @@ replay(void *context, const struct entry *entry)
 
 /* Read what is in the journal of GENERATION, which has been opened. */
 static int
-read_generation(struct kv *kv, struct generation *generation)
+read_generation(struct generation *generation)
 {
 	uint64_t last;
 	int      rc;
@@ -65,36 +65,25 @@ read_generation(struct kv *kv, struct generation *generation)
 	assert(last == generation->last);
 	if (generation->layer->tree.root != NULL)
 		generation->begun_ms = clock_mono_ms();
-	/* Who wrote the last batch may have been killed before it was on disk. */
-	return kv->read_only ? 0 : journal_sync(&generation->journal);
+	return 0;
 }
 
-/* Read OLD, the oldest journal, and NEW if it goes on there. */
+/* Go on from what was read, when it is surely on disk. */
 static enum status
-read_both(struct kv *kv, struct generation *old, struct generation *new, char *why,
-    size_t why_size)
+resume(struct kv *kv, char *why, size_t why_size)
 {
-	int rc;
+	unsigned i;
+	int      rc = 0;
 
-	if ((rc = read_generation(kv, old)) != 0)
-		return refuse(old->name, rc, why, why_size);
-	if (old->journal.first - 1 > kv->batches || kv->batches > old->last) {
-		snprintf(why, why_size,
-		    "%s does not go on where " LMDB_FILE " ends: restore both",
-		    old->name);
-		return STATUS_DAMAGED;
-	}
-	old->in_use = true;
-	kv->active = old;
-	if (new->journal.previous == old->journal.id) {
-		if ((rc = read_generation(kv, new)) != 0)
-			return refuse(new->name, rc, why, why_size);
-		if (new->journal.first == old->last + 1) {
-			new->in_use = true;
-			kv->active = new;
-			kv->frozen = old;
-		} else if (new->layer->tree.root != NULL) {
-			return refuse(old->name, EBADMSG, why, why_size);
+	for (i = 0; i < GENERATIONS && !kv->read_only; i++) {
+		struct generation *generation = &kv->generations[i];
+
+		if (generation->in_use)
+			rc = journal_confirm(&generation->journal);
+		if (rc != 0) {
+			snprintf(why, why_size, "cannot write the end of %s: %s",
+			    generation->name, strerror(rc));
+			return lmdb_status(rc);
 		}
 	}
 	kv->root = kv->active->layer->tree.root;
@@ -105,6 +94,39 @@ read_both(struct kv *kv, struct generation *old, struct generation *new, char *w
 	return STATUS_OK;
 }
 
+/* Read OLD, the oldest journal, and NEW if it goes on there. */
+static enum status
+read_both(struct kv *kv, struct generation *old, struct generation *new, char *why,
+    size_t why_size)
+{
+	int rc;
+
+	if ((rc = read_generation(old)) != 0)
+		return refuse(old->name, rc, why, why_size);
+	if (old->journal.first - 1 > kv->batches || kv->batches > old->last) {
+		snprintf(why, why_size,
+		    "%s does not go on where " LMDB_FILE " ends: restore both",
+		    old->name);
+		return STATUS_DAMAGED;
+	}
+	old->in_use = true;
+	kv->active = old;
+	if (new->journal.previous == old->journal.id) {
+		if ((rc = read_generation(new)) != 0)
+			return refuse(new->name, rc, why, why_size);
+		if (new->journal.first == old->last + 1) {
+			new->in_use = true;
+			kv->active = new;
+			kv->frozen = old;
+		} else if (new->layer->tree.root != NULL ||
+			   new->journal.first > old->last + 1) {
+			/* It would go on where OLD once ended. */
+			return refuse(old->name, EBADMSG, why, why_size);
+		}
+	}
+	return resume(kv, why, why_size);
+}
+
 /* Bring back what had been committed and was not in LMDB yet. */
 static enum status
 recover(struct kv *kv, char *why, size_t why_size)
@@ -113,6 +135,12 @@ recover(struct kv *kv, char *why, size_t why_size)
 	unsigned           i;
 	int                rc;
 
+	/* Who wrote it may have been killed before it was on disk. */
+	if (!kv->read_only && (rc = mdb_env_sync(kv->env, 0)) != 0) {
+		snprintf(
+		    why, why_size, "cannot sync " LMDB_FILE ": %s", mdb_strerror(rc));
+		return lmdb_status(rc);
+	}
 	atomic_store(&kv->sequence, kv->batches);
 	if (kv->journal == 0) {
 		if (!kv->read_only)

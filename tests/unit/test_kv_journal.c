@@ -6,7 +6,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -16,85 +15,21 @@
 
 #include "server/kv/journal_private.h"
 #include "tests/support/kv_fixture.h"
+#include "tests/support/kv_image.h"
 
 #define PAGE JOURNAL_PAGE_BYTES
 #define JOURNAL "journal.0" /* the first that is written */
 
-/* ---- a crash: the files as they are at some moment ---- */
-
-static const char *const names[] = { "data.mdb", "journal.0", "journal.1" };
-
-#define FILES (sizeof(names) / sizeof(names[0]))
-
-struct image {
-	char  *bytes[FILES]; /* NULL: there is no such file */
-	size_t lens[FILES];
-};
-
-static struct image
-take_image(const struct kv_fixture *f)
-{
-	struct image image = { { NULL }, { 0 } };
-	struct stat  st;
-
-	for (size_t i = 0; i < FILES; i++) {
-		int fd = open(path_in(f, names[i]), O_RDONLY);
-
-		if (fd < 0)
-			continue;
-		assert_int_equal(fstat(fd, &st), 0);
-		image.lens[i] = (size_t)st.st_size;
-		assert_non_null(image.bytes[i] = malloc(image.lens[i]));
-		assert_int_equal(read(fd, image.bytes[i], image.lens[i]), st.st_size);
-		close(fd);
-	}
-	return image;
-}
-
-static void
-put_image(const struct kv_fixture *f, const struct image *image)
-{
-	for (size_t i = 0; i < FILES; i++) {
-		int fd;
-
-		unlink(path_in(f, names[i]));
-		if (image->bytes[i] == NULL)
-			continue;
-		fd = open(path_in(f, names[i]), O_CREAT | O_WRONLY, 0600);
-		assert_true(fd >= 0);
-		assert_int_equal(write(fd, image->bytes[i], image->lens[i]),
-		    (ssize_t)image->lens[i]);
-		close(fd);
-	}
-	unlink(path_in(f, "lock.mdb"));
-}
-
-static void
-free_image(struct image *image)
-{
-	for (size_t i = 0; i < FILES; i++)
-		free(image->bytes[i]);
-}
-
-/* Close F, whose directory is then as if it had been killed now. */
-static struct image
-crash(struct kv_fixture *f)
-{
-	struct image image = take_image(f);
-
-	must_close(f);
-	put_image(f, &image);
-	return image;
-}
+/* ---- a crash ---- */
 
 /* Three batches in a journal, then a crash. */
-static struct image
+static struct kv_image
 crash_with_three(struct kv_fixture *f)
 {
 	must_put(f, KV_CUSTOMER, "ada", "lovelace");
 	must_put(f, KV_CUSTOMER, "bob", "builder");
 	must_put(f, KV_CUSTOMER, "eve", "moriarty");
-	return crash(f);
+	return kv_image_crash(f);
 }
 
 /* The first COUNT of the three are there. */
@@ -112,16 +47,16 @@ static void
 what_was_committed_is_there_after_a_crash(void **state)
 {
 	struct kv_fixture *f = *state;
-	struct image       image = crash_with_three(f);
+	struct kv_image    image = crash_with_three(f);
 
-	free_image(&image);
+	kv_image_free(&image);
 	must_open(f);
 	must_have(f, 3);
 	assert_int_equal(kv_sequence(f->kv), 3);
 	must_del(f, KV_CUSTOMER, "bob");
 	must_put(f, KV_CUSTOMER, "ada", "byron");
-	image = crash(f);
-	free_image(&image);
+	image = kv_image_crash(f);
+	kv_image_free(&image);
 	must_open(f);
 	assert_null(look_up(f, KV_CUSTOMER, "bob"));
 	assert_string_equal(look_up(f, KV_CUSTOMER, "ada"), "byron");
@@ -185,14 +120,14 @@ static void
 a_journal_cut_off_anywhere_has_the_batches_before(void **state)
 {
 	struct kv_fixture *f = *state;
-	struct image       image = crash_with_three(f), cut = image;
+	struct kv_image    image = crash_with_three(f), cut = image;
 	size_t             len;
 
 	for (len = 0; len <= 5 * PAGE; len += len % PAGE < 64 ? 1 : 61) {
 		/* What is behind is not missing but was never written. */
 		cut.bytes[1] = calloc(1, image.lens[1]);
 		memcpy(cut.bytes[1], image.bytes[1], len);
-		put_image(f, &cut);
+		kv_image_put(f, &cut);
 		free(cut.bytes[1]);
 		if (len < sizeof(struct file_head)) {
 			must_refuse(f, STATUS_DAMAGED, "journal.0 is damaged");
@@ -215,7 +150,7 @@ a_journal_cut_off_anywhere_has_the_batches_before(void **state)
 		assert_string_equal(look_up(f, KV_CUSTOMER, "dan"), "later");
 		must_close(f);
 	}
-	free_image(&image);
+	kv_image_free(&image);
 }
 
 /* The bytes of a frame of one entry that matter. */
@@ -229,7 +164,7 @@ static void
 a_flipped_bit_is_found_but_in_the_last_batch_taken_for_its_end(void **state)
 {
 	struct kv_fixture *f = *state;
-	struct image       image = crash_with_three(f);
+	struct kv_image    image = crash_with_three(f);
 	size_t             at, frame;
 
 	for (frame = 0; frame < 3; frame++) {
@@ -237,7 +172,7 @@ a_flipped_bit_is_found_but_in_the_last_batch_taken_for_its_end(void **state)
 			char *byte = &image.bytes[1][(frame + 1) * PAGE + at];
 
 			*byte ^= (char)(1 << at % 8);
-			put_image(f, &image);
+			kv_image_put(f, &image);
 			*byte ^= (char)(1 << at % 8);
 			if (frame < 2) {
 				must_refuse(f, STATUS_DAMAGED, "journal.0 is damaged");
@@ -250,81 +185,81 @@ a_flipped_bit_is_found_but_in_the_last_batch_taken_for_its_end(void **state)
 	}
 	for (at = 0; at < sizeof(struct file_head); at++) {
 		image.bytes[1][at] ^= 1;
-		put_image(f, &image);
+		kv_image_put(f, &image);
 		image.bytes[1][at] ^= 1;
 		must_refuse(f, STATUS_DAMAGED, "journal.0 is damaged");
 	}
-	free_image(&image);
+	kv_image_free(&image);
 }
 
 static void
 a_page_lost_from_the_middle_is_found(void **state)
 {
 	struct kv_fixture *f = *state;
-	struct image       image = crash_with_three(f);
+	struct kv_image    image = crash_with_three(f);
 
 	memset(image.bytes[1] + PAGE, 0, PAGE);
-	put_image(f, &image);
+	kv_image_put(f, &image);
 	must_refuse(f, STATUS_DAMAGED, "journal.0 is damaged");
 	memcpy(image.bytes[1] + PAGE, image.bytes[1] + 2 * PAGE, PAGE);
-	put_image(f, &image);
+	kv_image_put(f, &image);
 	must_refuse(f, STATUS_DAMAGED, "journal.0 is damaged");
-	free_image(&image);
+	kv_image_free(&image);
 }
 
 static void
 a_journal_that_is_missing_is_missed(void **state)
 {
 	struct kv_fixture *f = *state;
-	struct image       image = crash_with_three(f);
+	struct kv_image    image = crash_with_three(f);
 
-	free_image(&image);
-	image = take_image(f);
+	kv_image_free(&image);
+	image = kv_image_take(f);
 	assert_int_equal(unlink(path_in(f, "journal.1")), 0);
 	must_refuse(f, STATUS_DAMAGED, "journal.1 is missing");
-	put_image(f, &image);
+	kv_image_put(f, &image);
 	assert_int_equal(unlink(path_in(f, "journal.0")), 0);
 	must_refuse(f, STATUS_DAMAGED, "journal.0 is missing");
-	put_image(f, &image);
+	kv_image_put(f, &image);
 	assert_int_equal(truncate(path_in(f, "journal.0"), 5 * PAGE), 0);
 	must_refuse(f, STATUS_DAMAGED, "journal.0 is damaged");
-	free_image(&image);
+	kv_image_free(&image);
 }
 
 static void
 journals_of_another_database_are_refused(void **state)
 {
 	struct kv_fixture *f = *state;
-	struct image       old = crash_with_three(f), image;
+	struct kv_image    old = crash_with_three(f), image;
 
 	must_open(f);
 	must_close(f); /* empties the journals */
 	must_open(f);
 	must_put(f, KV_CUSTOMER, "ada", "byron");
-	image = crash(f);
-	for (size_t i = 1; i < FILES; i++) {
+	image = kv_image_crash(f);
+	for (size_t i = 1; i < KV_IMAGE_FILES; i++) {
 		free(image.bytes[i]);
 		image.bytes[i] = old.bytes[i];
 		image.lens[i] = old.lens[i];
 	}
-	put_image(f, &image);
+	kv_image_put(f, &image);
 	must_refuse(f, STATUS_DAMAGED, "do not belong");
 	free(old.bytes[0]);
-	free_image(&image);
+	kv_image_free(&image);
 }
 
 static void
 a_journal_of_a_newer_format_is_refused(void **state)
 {
 	struct kv_fixture *f = *state;
-	struct image       image = crash_with_three(f);
+	struct kv_image    image = crash_with_three(f);
 	struct file_head  *head = (void *)image.bytes[1];
 
 	head->format++;
 	head->checksum = XXH3_64bits(head, offsetof(struct file_head, checksum));
-	put_image(f, &image);
+	kv_image_put(f, &image);
 	must_refuse(f, STATUS_STORAGE_FAILED, "install a newer one");
-	free_image(&image);
+	kv_image_free(&image);
 }
 
 static void
@@ -335,19 +270,19 @@ a_read_only_look_sees_what_is_in_the_journal_only(void **state)
 		 .bytes_max = 1 << 24,
 		 .snapshots_max = 1,
 		 .read_only = true };
-	struct image       image = crash_with_three(f), after;
+	struct kv_image    image = crash_with_three(f), after;
 	char               why[512];
 
 	assert_int_equal(kv_open(&f->kv, &options, why, sizeof(why)), STATUS_OK);
 	must_have(f, 3);
 	must_close(f);
-	after = take_image(f);
-	for (size_t i = 0; i < FILES; i++) {
+	after = kv_image_take(f);
+	for (size_t i = 0; i < KV_IMAGE_FILES; i++) {
 		assert_int_equal(after.lens[i], image.lens[i]);
 		assert_memory_equal(after.bytes[i], image.bytes[i], image.lens[i]);
 	}
-	free_image(&after);
-	free_image(&image);
+	kv_image_free(&after);
+	kv_image_free(&image);
 }
 
 /* ---- many batches, many journals ---- */
@@ -501,7 +436,7 @@ many_journals_make_one_database(void **state)
 {
 	struct kv_fixture *f = *state;
 	struct model       model = { { 0 } };
-	struct image       image;
+	struct kv_image    image;
 
 	srand(1);
 	fill_journals_at_once(f);
@@ -518,8 +453,8 @@ many_journals_make_one_database(void **state)
 		look_must_equal(f, &model);
 		run_batch(f, &model);
 		if (i % 200 == 99) {
-			image = crash(f);
-			free_image(&image);
+			image = kv_image_crash(f);
+			kv_image_free(&image);
 			must_open(f);
 			look_must_equal(f, &model);
 		}
