@@ -30,6 +30,7 @@
 	    (out, len, flags))                                                             \
 	X(int, __openat_2,  failure(), (int dir, const char *name, int flags),             \
 	    (dir, name, flags))                                                            \
+	X(int, __open_2,    failure(), (const char *name, int flags), (name, flags))       \
 	X(int, fstat,       failure(), (int fd, struct stat *st), (fd, st))                \
 	X(int, fstatvfs,    failure(), (int fd, struct statvfs *st), (fd, st))             \
 	X(int, flock,       failure(), (int fd, int how), (fd, how))                       \
@@ -77,7 +78,7 @@ const char *const kv_calls[] = {
 #define X(result, name, ...) #name,
 	CALLS(X)
 #undef X
-	"openat", "unlinkat", "mdb_txn_commit", NULL
+	"open", "openat", "unlinkat", "mdb_txn_commit", NULL
 };
 // clang-format on
 
@@ -188,12 +189,28 @@ CALLS(X)
 
 /* ---- what is not like the others ---- */
 
+int __real_open(const char *name, int flags, ...);
+int __wrap_open(const char *name, int flags, ...);
 int __real_openat(int dir, const char *name, int flags, ...);
 int __wrap_openat(int dir, const char *name, int flags, ...);
 int __real_unlinkat(int dir, const char *name, int flags);
 int __wrap_unlinkat(int dir, const char *name, int flags);
 int __real_mdb_txn_commit(MDB_txn *txn);
 int __wrap_mdb_txn_commit(MDB_txn *txn);
+
+int
+__wrap_open(const char *name, int flags, ...)
+{
+	va_list arguments;
+	mode_t  mode = 0;
+
+	if ((flags & O_CREAT) != 0) {
+		va_start(arguments, flags);
+		mode = va_arg(arguments, mode_t);
+		va_end(arguments);
+	}
+	return fails("open") ? failure() : __real_open(name, flags, mode);
+}
 
 int
 __wrap_openat(int dir, const char *name, int flags, ...)

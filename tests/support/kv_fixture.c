@@ -18,19 +18,31 @@
 #define BYTES_MAX_DEFAULT ((size_t)1 << 30)
 #define JOURNAL_BYTES_MAX_DEFAULT ((size_t)1 << 20)
 
-int
-kv_fixture_setup(void **state)
+static int
+setup_in(void **state, const char *place)
 {
 	struct kv_fixture *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);
-	snprintf(f->directory, sizeof(f->directory), "/tmp/kv_fixture.XXXXXX");
+	snprintf(f->directory, sizeof(f->directory), "%s/kv_fixture.XXXXXX", place);
 	assert_non_null(mkdtemp(f->directory));
 	f->bytes_max = BYTES_MAX_DEFAULT;
 	f->journal_bytes_max = JOURNAL_BYTES_MAX_DEFAULT;
 	must_open(f);
 	*state = f;
 	return 0;
+}
+
+int
+kv_fixture_setup(void **state)
+{
+	return setup_in(state, "/tmp");
+}
+
+int
+kv_fixture_setup_in_memory(void **state)
+{
+	return setup_in(state, access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 }
 
 int

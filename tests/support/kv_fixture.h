@@ -19,6 +19,8 @@ struct kv_fixture {
 
 /* For cmocka: make and remove a struct kv_fixture, with its database open. */
 int kv_fixture_setup(void **state);
+/* The same where no disk is waited for, if there is such a place: hundreds of times. */
+int kv_fixture_setup_in_memory(void **state);
 int kv_fixture_teardown(void **state);
 
 void must_open(struct kv_fixture *f);
