@@ -102,12 +102,12 @@ chunks_run(const struct chunks *chunks, struct chunks_mark *mark)
 	struct chunk *chunk = mark->chunk == NULL ? chunks->first : mark->chunk;
 	size_t        from = mark->used;
 
-	while (chunk != NULL && chunk->used == from && chunk != chunks->last) {
+	if (chunks->last == NULL)
+		return slice_of(NULL, 0);
+	while (chunk->used == from && chunk != chunks->last) {
 		chunk = chunk->next;
 		from = 0;
 	}
-	if (chunk == NULL)
-		return slice_of(NULL, 0);
 	mark->chunk = chunk;
 	mark->used = chunk->used;
 	return slice_of(chunk->data + from, chunk->used - from);

@@ -121,14 +121,13 @@ journal_reserve(struct journal *journal, uint64_t ahead)
 
 /* ---- a file ---- */
 
-/* An id that no journal had before. */
+/* An id that no journal had before; 0 stands for none. */
 static int
 new_id(uint64_t *id)
 {
-	do {
-		if (getrandom(id, sizeof(*id), 0) != sizeof(*id))
-			return EIO;
-	} while (*id == 0);
+	if (getrandom(id, sizeof(*id), 0) != sizeof(*id))
+		return EIO;
+	*id |= 1;
 	return 0;
 }
 
@@ -300,8 +299,7 @@ journal_append(struct journal *journal, struct frame *frame, uint64_t number)
 	assert(!journal->in_doubt && journal->fd >= 0);
 	if (!fill_up(frame, &len))
 		return ENOMEM;
-	if (len > FRAME_BYTES_MAX)
-		return EFBIG;
+	assert(len <= FRAME_BYTES_MAX); /* many times what the writer puts in one */
 	if ((rc = journal_reserve(journal, len)) != 0)
 		return rc;
 	head = (void *)(uintptr_t)chunks_run(frame->chunks, &mark).data;

@@ -35,7 +35,13 @@ static const char *const call_names[] = { "data", "meta", "rollback", "fdatasync
 	"fallocate" };
 
 /* What is not an errno, in the same number. */
-enum how { HOW_NONE = 0, HOW_SHORT = -1, HOW_DONE = -2, HOW_FULL = -3 };
+enum how {
+	HOW_NONE = 0,
+	HOW_SHORT = -1,
+	HOW_DONE = -2,
+	HOW_FULL = -3,
+	HOW_NOTHING = -4
+};
 
 static const struct {
 	const char *name;
@@ -43,7 +49,7 @@ static const struct {
 } hows[] = { { "EIO", EIO }, { "ENOSPC", ENOSPC }, { "EDQUOT", EDQUOT },
 	{ "ENOMEM", ENOMEM }, { "EMFILE", EMFILE }, { "EINTR", EINTR },
 	{ "EROFS", EROFS }, { "short", HOW_SHORT }, { "done", HOW_DONE },
-	{ "full", HOW_FULL } };
+	{ "full", HOW_FULL }, { "nothing", HOW_NOTHING } };
 
 struct fault {
 	enum call call;
@@ -204,6 +210,8 @@ pwrite(int fd, const void *data, size_t len, off_t offset)
 	}
 	if (how == HOW_SHORT)
 		return REAL(pwrite)(fd, data, (len + 1) / 2, offset);
+	if (how == HOW_NOTHING)
+		return 0;
 	if (how == HOW_NONE || how == HOW_DONE) {
 		ssize_t written = REAL(pwrite)(fd, data, len, offset);
 

@@ -14,7 +14,8 @@
  *	       statvfs
  *	nth    1 is the next
  *	how    the name of an errno: it fails so and does nothing
- *	       short      it writes half (data, meta)
+ *	       short      it writes half (data, meta, journal)
+ *	       nothing    it writes nothing, and says so (data, meta, journal)
  *	       done       it is done, and then fails with EIO
  *	       full       it tells of a full disk (statvfs)
  *	times  once, or ever: the nth and all that follow

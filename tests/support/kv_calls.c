@@ -3,6 +3,7 @@
 #include <lmdb.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,7 +89,8 @@ static unsigned        left; /* calls until it fails; 0: it has, or none is to *
 static int             code;
 static bool            has_failed;
 static void (*watcher)(void *context, bool is_over);
-static void *watcher_context;
+static void   *watcher_context;
+static int64_t later_ms;
 
 void
 kv_calls_fail(const char *call, unsigned nth, int rc)
@@ -130,6 +132,14 @@ kv_calls_watch(void (*on_call)(void *context, bool is_over), void *context)
 	pthread_mutex_lock(&mutex);
 	watcher = on_call;
 	watcher_context = context;
+	pthread_mutex_unlock(&mutex);
+}
+
+void
+kv_calls_later(int ms)
+{
+	pthread_mutex_lock(&mutex);
+	later_ms += ms;
 	pthread_mutex_unlock(&mutex);
 }
 
@@ -252,4 +262,18 @@ __wrap_mdb_txn_commit(MDB_txn *txn)
 	}
 	tell(true);
 	return rc;
+}
+
+int64_t __real_clock_mono_ms(void);
+int64_t __wrap_clock_mono_ms(void);
+
+int64_t
+__wrap_clock_mono_ms(void)
+{
+	int64_t ms;
+
+	pthread_mutex_lock(&mutex);
+	ms = __real_clock_mono_ms() + later_ms;
+	pthread_mutex_unlock(&mutex);
+	return ms;
 }

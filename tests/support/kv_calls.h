@@ -1,6 +1,6 @@
 /*
  * kv_calls -- what server/kv calls, in front of which the linker puts functions of ours
- * (--wrap; tests/SConscript says for which tests): LMDB, memory, threads and files.
+ * (--wrap; tests/SConscript says for which tests): LMDB, memory, threads, files, a clock.
  *
  * A test may let one call fail, or look on.  Unlike fault.c, this stands between kv and
  * LMDB, and what LMDB itself calls goes its way.
@@ -31,5 +31,8 @@ bool kv_calls_failed(void);
  * and each unlinkat(), on the thread that does it.  NULL: no more.
  */
 void kv_calls_watch(void (*on_call)(void *context, bool is_over), void *context);
+
+/* Let the clock of kv be MS later than it is. */
+void kv_calls_later(int ms);
 
 #endif

@@ -51,6 +51,9 @@ a_directory_of_another_user_is_refused(void **state)
 	assert_int_equal(chown(f->directory, 1, 1), 0);
 	must_refuse(f, STATUS_STORAGE_FAILED, "belongs to user 1");
 	assert_int_equal(chown(f->directory, 0, 0), 0);
+	assert_int_equal(chown(path_in(f, "data.mdb"), 1, 1), 0);
+	must_refuse(f, STATUS_STORAGE_FAILED, "must belong to the user who runs this");
+	assert_int_equal(chown(path_in(f, "data.mdb"), 0, 0), 0);
 }
 
 static void
@@ -227,7 +230,16 @@ a_damaged_head_is_refused(void **state)
 		must_refuse(f, STATUS_DAMAGED, "damaged in its head");
 		overwrite_file(f, i * PAGE, good + i * PAGE, PAGE);
 	}
-	overwrite_file(f, 20, "\x02", 1);
+	overwrite_file(f, 0, "\x01", 1); /* the number of the page */
+	must_refuse(f, STATUS_DAMAGED, "damaged in its head");
+	overwrite_file(f, 0, good, PAGE);
+	overwrite_file(f, 10, "\x02", 1); /* its kind */
+	must_refuse(f, STATUS_DAMAGED, "damaged in its head");
+	overwrite_file(f, 0, good, PAGE);
+	overwrite_file(f, 41, "\x20", 1); /* the size of all pages */
+	must_refuse(f, STATUS_DAMAGED, "another version of LMDB");
+	overwrite_file(f, 0, good, PAGE);
+	overwrite_file(f, 20, "\x02", 1); /* the version */
 	must_refuse(f, STATUS_DAMAGED, "another version of LMDB");
 	free(good);
 }

@@ -288,9 +288,9 @@ the_file_is_flushed_before_its_journals_are_removed(void **state)
 
 /* ---- journals that do not fit together ---- */
 
-/* A frozen journal of two batches, and an empty one behind it. */
+/* A frozen journal of two batches, and one behind it, with a third or empty. */
 static struct kv_image
-crash_behind_two(struct kv_fixture *f)
+crash_behind_two(struct kv_fixture *f, bool has_third)
 {
 	static struct stop stop;
 	struct kv_batch   *batch;
@@ -306,6 +306,8 @@ crash_behind_two(struct kv_fixture *f)
 	kv_calls_watch(take_one, &stop); /* there the checkpoint waits */
 	assert_int_equal(kv_batch_begin(f->kv, &batch), STATUS_OK);
 	kv_batch_abort(batch);
+	if (has_third)
+		must_put(f, KV_CUSTOMER, "bob", "builder");
 	image = kv_image_take(f);
 	kv_calls_watch(NULL, NULL);
 	pthread_mutex_unlock(&gate);
@@ -319,15 +321,21 @@ static void
 a_batch_lost_from_the_end_of_a_full_journal_is_missed(void **state)
 {
 	struct kv_fixture *f = *state;
-	struct kv_image    image = crash_behind_two(f);
 
-	must_open(f);
-	assert_string_equal(look_up(f, KV_CUSTOMER, "eve"), "moriarty");
-	must_close(f);
-	image.bytes[KV_IMAGE_JOURNAL_0][2 * PAGE] ^= 1;
-	kv_image_put(f, &image);
-	must_refuse(f, STATUS_DAMAGED, "journal.0 is damaged");
-	kv_image_free(&image);
+	for (int has_third = 0; has_third < 2; has_third++) {
+		struct kv_image image = crash_behind_two(f, has_third);
+
+		must_open(f);
+		assert_string_equal(look_up(f, KV_CUSTOMER, "eve"), "moriarty");
+		must_close(f);
+		image.bytes[KV_IMAGE_JOURNAL_0][2 * PAGE] ^= 1;
+		kv_image_put(f, &image);
+		must_refuse(f, STATUS_DAMAGED, "journal.0 is damaged");
+		image.bytes[KV_IMAGE_JOURNAL_0][2 * PAGE] ^= 1;
+		kv_image_put(f, &image);
+		kv_image_free(&image);
+		must_open(f);
+	}
 }
 
 static void
@@ -337,6 +345,15 @@ a_journal_that_does_not_go_on_where_the_file_ends_is_refused(void **state)
 	struct kv_image    image = crash_with_two(f);
 
 	put_number(f, "batch", 3);
+	must_refuse(f, STATUS_DAMAGED, "does not go on where data.mdb ends");
+	kv_image_put(f, &image);
+	kv_image_free(&image);
+	must_open(f);
+	must_close(f);
+	must_open(f);
+	must_put(f, KV_CUSTOMER, "bob", "builder");
+	image = kv_image_crash(f);
+	put_number(f, "batch", 1);
 	must_refuse(f, STATUS_DAMAGED, "does not go on where data.mdb ends");
 	kv_image_put(f, &image);
 	must_open(f);
@@ -510,6 +527,38 @@ a_length_that_cannot_be_is_not_believed(void **state)
 }
 
 static void
+a_read_that_is_interrupted_is_read_again(void **state)
+{
+	struct kv_fixture *f = *state;
+	struct kv_image    image = crash_with_two(f);
+
+	kv_calls_fail("pread", 3, EINTR); /* behind the two heads of data.mdb */
+	must_open(f);
+	assert_true(kv_calls_forgive());
+	assert_string_equal(look_up(f, KV_CUSTOMER, "ada"), "lovelace");
+	kv_image_free(&image);
+}
+
+static void
+memory_that_ends_while_the_end_is_looked_for_is_no_end(void **state)
+{
+	struct kv_fixture *f = *state;
+	char              *value = calloc(1, 900 << 10);
+	struct kv_image    image;
+
+	memset(value, 'x', (900 << 10) - 1);
+	must_put(f, KV_CUSTOMER, "large", value);
+	free(value);
+	image = kv_image_crash(f);
+	kv_calls_fail("malloc", 2, 0);
+	must_refuse(f, STATUS_NO_MEMORY, "cannot read journal.0");
+	assert_true(kv_calls_forgive());
+	must_open(f);
+	assert_int_equal(kv_sequence(f->kv), 1);
+	kv_image_free(&image);
+}
+
+static void
 what_is_no_journal_is_refused(void **state)
 {
 	struct kv_fixture *f = *state;
@@ -546,6 +595,8 @@ main(void)
 		TEST(a_journal_that_is_full_to_its_last_byte_is_read),
 		TEST(a_frame_that_makes_no_sense_is_damage),
 		TEST(a_length_that_cannot_be_is_not_believed),
+		TEST(a_read_that_is_interrupted_is_read_again),
+		TEST(memory_that_ends_while_the_end_is_looked_for_is_no_end),
 		TEST(what_is_no_journal_is_refused),
 	};
 
