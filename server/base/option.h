@@ -61,6 +61,8 @@
 	    "an operator on the unix socket, besides root and the server's own user")    \
 	X(loops, "loops", INTEGER, "N", "1", 1, 64, SERVING,                                    \
 	    "threads that serve connections")                                                   \
+	X(poll_us, "poll-us", INTEGER, "US", "0", 0, 1000000, SERVING,                          \
+	    "how long a loop looks for more before it sleeps; takes a CPU meanwhile")            \
 	X(connections_max, "connections-max", INTEGER, "N", "10000", 1, 1000000, SERVING,       \
 	    "connections open at once; more are refused")                                       \
 	X(first_frame_timeout_ms, "first-frame-timeout-ms", DURATION_MS, "MS", "10000", 1, 3600000, SERVING, \

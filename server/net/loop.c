@@ -104,12 +104,21 @@ end_turn(struct loop *loop)
 	count_cached(loop);
 }
 
+/* Whether something came so recently that it is not worth while to sleep. */
+static bool
+is_lively(const struct loop *loop)
+{
+	unsigned poll_us = loop->server->options->poll_us;
+
+	return poll_us > 0 && clock_mono_us() - loop->now_us < poll_us;
+}
+
 void
 loop_run(struct loop *loop)
 {
 	while (!loop->is_draining || !link_is_alone(&loop->conns)) {
-		bool waits =
-		    link_is_alone(&loop->runnable) && link_is_alone(&loop->feed_due);
+		bool waits = link_is_alone(&loop->runnable) &&
+			     link_is_alone(&loop->feed_due) && !is_lively(loop);
 
 		ev_run(loop->ev, waits ? EVRUN_ONCE : EVRUN_NOWAIT);
 		run_waiting(loop);

@@ -7,6 +7,7 @@ import resource
 import signal
 import socket
 import threading
+import time
 
 import msgpack
 
@@ -46,6 +47,20 @@ def test_out_of_descriptors_who_is_connected_is_served_and_the_loop_rests(own_se
         other.close()
     resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
     own_server.dial().call("ping")
+
+
+def uses_cpu_for(process, seconds):
+    before = cpu_s(process.pid)
+    time.sleep(seconds)
+    return cpu_s(process.pid) - before
+
+
+def test_a_loop_that_polls_does_so_for_its_time_and_then_sleeps():
+    with Server("--poll-us", "400000") as server:
+        c = server.operator()
+        wait_until(lambda: c.call("ping") and uses_cpu_for(server.process, 0.2) > 0.02,
+                   "it never polled")
+        wait_until(lambda: uses_cpu_for(server.process, 0.5) < 0.1, "it did not sleep")
 
 
 def test_a_file_that_is_cut_while_it_is_served_ends_the_server_by_name():
