@@ -28,7 +28,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from history import State, check  # noqa: E402
-from kill_loop import KillLoop, Load, Writer, outcome  # noqa: E402
+from kill_loop import SERVER_OPTIONS, KillLoop, Load, Writer, outcome  # noqa: E402
 from support.customerd import Server, run  # noqa: E402
 
 FILES = ("data.mdb", "lock.mdb", "journal.0", "journal.1")     # of a running server
@@ -157,7 +157,7 @@ def main():
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--expect-loss", action="store_true")
     options = parser.parse_args()
-    with Server("--loops", "2") as server:
+    with Server(*SERVER_OPTIONS) as server:
         loop = BackupLoop(server, options.seed, options.expect_loss)
 
         def rounds():

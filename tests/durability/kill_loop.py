@@ -31,6 +31,8 @@ from support.customerd import Refused, Server, StartFailed, new_token  # noqa: E
 
 IN_FLIGHT = 8         # requests of one connection without an answer
 VERIFY_EVERY = 25     # cycles
+# So small a journal is full after a cycle or two: checkpoints are killed, too.
+SERVER_OPTIONS = ("--loops", "2", "--journal-bytes-max", "256K")
 SHOWN_MAX = 20        # lines of what is wrong
 
 
@@ -292,7 +294,7 @@ def arguments_of(description):
 
 def main():
     options = arguments_of(__doc__).parse_args()
-    with Server("--loops", "2") as server:
+    with Server(*SERVER_OPTIONS) as server:
         return run(server, options)
 
 

@@ -33,7 +33,7 @@ def main():
     parser.add_argument("--operations", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     options = parser.parse_args()
-    with Server("--loops", "2", "--journal-bytes-max", "256K") as server:
+    with Server(*kill_loop.SERVER_OPTIONS) as server:
         loop = kill_loop.KillLoop(server, options.seed, LOAD)
         loss = kill_loop.outcome(loop, options.seed, lambda: run(loop, options.operations))
         return int(bool(loss))

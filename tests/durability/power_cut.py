@@ -65,7 +65,7 @@ def main():
         sys.exit("power_cut: " + missing)
     size = DISK_BYTES + options.cycles * CUT_BYTES
     with Disk(options.file_system, options.block, size) as disk:
-        with ServerOnDisk(disk, "--loops", "2") as server:
+        with ServerOnDisk(disk, *kill_loop.SERVER_OPTIONS) as server:
             status = kill_loop.run(server, options, REFUSALS)
             print("%d cuts of %s with blocks of %d" % (
                 server.cuts, options.file_system, options.block))
