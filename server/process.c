@@ -3,10 +3,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "server/base/rlimit.h"
 
 /* What the handler says; made beforehand, because a handler may not format. */
 static char   bus_error_line[4352];
@@ -15,16 +15,12 @@ static size_t bus_error_len;
 void
 process_init(bool dumps)
 {
-	const struct rlimit none = { 0, 0 };
-
 	signal(SIGPIPE, SIG_IGN);
 	/* A limit on file sizes is a full disk, not a reason to die. */
 	signal(SIGXFSZ, SIG_IGN);
 	umask(077);
-	if (!dumps) {
-		setrlimit(RLIMIT_CORE, &none);
-		prctl(PR_SET_DUMPABLE, 0);
-	}
+	if (!dumps)
+		rlimit_no_core_dumps();
 }
 
 static void

@@ -5,16 +5,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "proto/tls.h"
 #include "proto/version.h"
 #include "server/base/clock.h"
-
-/* Descriptors that are not connections: the database, listeners, loops, log. */
-#define SERVER_DESCRIPTORS_KEPT 64u
+#include "server/base/rlimit.h"
 
 static bool
 refuse(char *why, size_t why_size, const char *format, ...)
@@ -144,30 +141,6 @@ mask_signals(int how)
 
 /* ---- opening ---- */
 
-/* Let the process have the descriptors that its connections want, or want fewer. */
-static void
-fit_connections(struct server *server)
-{
-	struct rlimit limit;
-	rlim_t        wanted;
-
-	server->connections_max = server->options->connections_max;
-	wanted = server->connections_max + SERVER_DESCRIPTORS_KEPT;
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
-		return;
-	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-	if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= wanted)
-		return;
-	getrlimit(RLIMIT_NOFILE, &limit);
-	server->connections_max =
-	    limit.rlim_cur > 2 * SERVER_DESCRIPTORS_KEPT
-		? (unsigned)limit.rlim_cur - SERVER_DESCRIPTORS_KEPT
-		: SERVER_DESCRIPTORS_KEPT;
-	log_warning(server->log, "connections_limited",
-	    LOG_INTEGER("connections_max", server->connections_max),
-	    LOG_INTEGER("descriptors", limit.rlim_cur));
-}
-
 static bool
 open_storage(struct server *server, char *why, size_t why_size)
 {
@@ -256,7 +229,8 @@ open_loops(struct server *server, char *why, size_t why_size)
 static bool
 open_all(struct server *server, char *why, size_t why_size)
 {
-	fit_connections(server);
+	server->connections_max =
+	    rlimit_fit_connections(server->options->connections_max, server->log);
 	return open_storage(server, why, why_size) &&
 	       open_domain(server, why, why_size) &&
 	       start_workers(server, why, why_size) &&

@@ -105,7 +105,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--program", choices=("server", "shim"), default="server")
     options = parser.parse_args()
-    with Platforms() as platforms:
+    # Dumpable, so that who is not root may look at their descriptors.
+    with Platforms("--core-dumps", server_options=("--core-dumps",)) as platforms:
         side = (Http if options.program == "shim" else Native)(platforms)
         side.read()     # it has been let in
         usual = len(descriptors(side.program.process.pid))

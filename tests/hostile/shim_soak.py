@@ -239,7 +239,7 @@ def check_records(platforms, clients):
 
 
 def run(seconds, client_count, down_s):
-    with Platforms("--concurrent-max", "0") as platforms:
+    with Platforms("--concurrent-max", "0", "--core-dumps") as platforms:
         native = platforms.native("access_token")
         records = [native.call("customer.create", {
             "set": {"email": "soak%d@example.com" % i, "first_name": "S", "last_name": "K"},

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "proto/version.h"
+#include "server/base/rlimit.h"
 #include "tools/rest/ports.h"
 
 #define WHY_BYTES_MAX 512u
@@ -63,7 +64,8 @@ open_servers(struct rest *rest)
 	struct http_application    front = front_application(rest);
 	struct http_application    admin = admin_application(rest);
 	struct http_settings       settings = {
-		      .connections_max = (unsigned)options->connections_max,
+		      .connections_max = rlimit_fit_connections(
+			  (unsigned)options->connections_max, &rest->log),
 		      .body_bytes_max = (size_t)options->body_bytes_max,
 		      .head_timeout_ms = options->head_timeout_ms,
 		      .body_timeout_ms = options->body_timeout_ms,
@@ -183,6 +185,8 @@ main(int argc, char *argv[])
 		return EXIT_USAGE;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	if (!rest.options.core_dumps)
+		rlimit_no_core_dumps();
 	log_init(&rest.log, STDERR_FILENO, level);
 	return run(&rest);
 }

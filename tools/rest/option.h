@@ -78,6 +78,8 @@
 	    "how long requests under way may take after SIGTERM")                          \
 	X(log_level, "log-level", TEXT, "LEVEL", "info", 1, 16,                            \
 	    "error, warning, info or debug; requests are info")                            \
+	X(core_dumps, "core-dumps", SWITCH, "", "no", 0, 1,                                \
+	    "let a crash leave a core dump; records and tokens are in it")                            \
 	X(help, "help", SWITCH, "", "no", 0, 1, "print this and end")                      \
 	X(version, "version", SWITCH, "", "no", 0, 1, "print the version and end")
 // clang-format on
