@@ -50,7 +50,7 @@ def guesses(peer, is_native):
     for n in range(1, GUESSES + 1):
         word = "wrong-%s" % os.urandom(16).hex()
         yield (frame("customer.get", {"id": 1}, n, token=word) if is_native else
-               http("/api/customers/1", Authorization="Bearer " + word))
+               http("/api/customers/XAyRWNUzyN", Authorization="Bearer " + word))
 
 
 def questions(peer):

@@ -55,15 +55,28 @@ text_or_empty(const char *text)
 	return text != NULL ? slice_text(text) : slice_of(NULL, 0);
 }
 
+/* Whether nobody knows who it was: a wrong token, or what is no request. */
+static bool
+is_strangers(
+    const struct http_connection *connection, const struct http_outcome *outcome)
+{
+	return outcome->status == 401 || !connection->is_shown;
+}
+
 static void
 log_outcome(const struct http_connection *connection, struct http_exchange *exchange,
     const struct http_outcome *outcome, const char *why)
 {
 	const struct http_request *request = &exchange->request;
 	struct log                *log = connection->server->log;
-	struct log_field           fields[13], *end = fields;
+	struct log_field           fields[14], *end = fields;
+	uint64_t                   suppressed = 0;
 
 	if (connection->server->settings.is_quiet || !log_wants(log, LOG_LEVEL_INFO))
+		return;
+	if (is_strangers(connection, outcome) &&
+	    !gate_pass(
+		&connection->server->stranger_gate, clock_mono_ms(), &suppressed))
 		return;
 	end = put_text(end, "id", slice_text(request->id));
 	if (request->path.len > 0)
@@ -79,6 +92,8 @@ log_outcome(const struct http_connection *connection, struct http_exchange *exch
 	end = put_text(end, "route", text_or_empty(exchange->route));
 	end = put_text(end, "traceparent", request->traceparent);
 	end = put_text(end, "why", text_or_empty(why));
+	if (suppressed > 0)
+		*end++ = LOG_INTEGER("suppressed", suppressed);
 	*end = LOG_END;
 	log_put(log, LOG_LEVEL_INFO, "request", fields);
 }

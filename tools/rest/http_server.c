@@ -193,6 +193,7 @@ http_server_open(struct http_server **out, struct ev_loop *ev,
 	server->date_s = -1;
 	server->refused_gate.per_second_max = 1;
 	server->tls_gate.per_second_max = HTTP_TLS_LOG_PER_SECOND_MAX;
+	server->stranger_gate.per_second_max = HTTP_STRANGER_LOG_PER_SECOND_MAX;
 	server->intake = (struct intake){
 		.take = take, .refused = count_refused, .user = server, .log = log
 	};

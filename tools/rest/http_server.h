@@ -13,6 +13,7 @@
 #include "tools/rest/http_response.h"
 
 #define HTTP_TLS_LOG_PER_SECOND_MAX 10u
+#define HTTP_STRANGER_LOG_PER_SECOND_MAX 10u
 #define HTTP_LISTENERS_MAX 8u
 
 struct http_connection;
@@ -27,8 +28,9 @@ struct http_server {
 	int                listeners[HTTP_LISTENERS_MAX];
 	struct ssl_ctx_st *tls_of[HTTP_LISTENERS_MAX]; /* of each; NULL: plain */
 	unsigned           listener_count;
-	struct gate        refused_gate; /* for log lines, */
-	struct gate        tls_gate;     /* … and for those about TLS */
+	struct gate        refused_gate;  /* for log lines, */
+	struct gate        tls_gate;      /* … for those about TLS, */
+	struct gate        stranger_gate; /* … and about requests of nobody */
 
 	struct http_connection *connections;
 	uint64_t                id_prefix; /* of requests: random, then counted */
