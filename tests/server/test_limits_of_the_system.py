@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import resource
 
 import pytest
@@ -80,6 +81,8 @@ def test_fewer_connections_are_permitted_where_there_are_no_more_descriptors(
         assert server.dial().call("ping")
 
 
+@pytest.mark.skipif(os.environ.get("VARIANT", "release") != "release",
+                    reason="a sanitizer forbids core dumps itself")
 @pytest.mark.parametrize("options, is_none", [((), True), (("--core-dumps",), False)])
 def test_there_are_no_core_dumps_unless_they_are_asked_for(options, is_none):
     with inherited(resource.RLIMIT_CORE, 1 << 20):
