@@ -82,19 +82,19 @@ static void
 what_lies_on_the_stack_does_not_count(void **state)
 {
 	struct kv_fixture *f = *state;
-	struct image       image;
+	struct kv_image    image;
 	struct file_head   head;
 
 	must_put(f, KV_CUSTOMER, "ada", "lovelace");
-	image = take_image(f);
+	image = kv_image_take(f);
 	memcpy(&head, image.bytes[1], sizeof(head));
-	free_image(&image);
+	kv_image_free(&image);
 	litter(head.id);
 	must_put(f, KV_CUSTOMER, "bob", "builder");
 	litter(head.id);
 	must_put(f, KV_CUSTOMER, "eve", "moriarty");
-	image = crash(f);
-	free_image(&image);
+	image = kv_image_crash(f);
+	kv_image_free(&image);
 	must_open(f);
 	must_have(f, 3);
 }
