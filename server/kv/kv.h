@@ -185,9 +185,9 @@ struct kv_progress {
  * overwritten.  One snapshot that kv_snapshot_new() must have left is used, and it
  * keeps dead pages from reuse all the time.
  *
- * INVALID: PATH exists.  CANCELLED: it was stopped, or the environment had to be
- * reopened.  STORAGE_FULL, STORAGE_FAILED, DAMAGED, NO_MEMORY.  Each with a sentence in
- * WHY, and nothing left at PATH.
+ * INVALID: PATH exists.  CANCELLED: it was stopped.  STORAGE_FAILED, also if the
+ * environment had to be reopened; STORAGE_FULL, DAMAGED, NO_MEMORY.  Each with a sentence
+ * in WHY, and nothing left at PATH.
  */
 enum status kv_copy(struct kv *kv, const char *path, struct kv_progress *progress,
     char *why, size_t why_size);

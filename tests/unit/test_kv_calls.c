@@ -312,7 +312,7 @@ tell_often(struct story *story, void (*how)(struct story *story), const struct r
 	unsigned nth = 1, told = 0;
 
 	while (tell(story, how, row, nth)) {
-		nth += 1 + nth / 8;
+		nth += nth < 8 ? 1 : nth / 2;
 		told++;
 	}
 	return told;
