@@ -8,10 +8,32 @@ import subprocess
 
 import pytest
 
-from support.customerd import (CUSTOMERD, PATIENCE_S, Client, Refused, Shop, StartFailed,
+from support.customerd import (CUSTOMERD, PATIENCE_S, Client, Refused, Server, Shop, StartFailed,
                                describe, get, must_create, must_update, refused, wait_until)
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+
+
+# -- memory for what is read ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options, is_kept", [
+    ([], True), (["--cache-bytes-max", "64K"], True), (["--cache-bytes-max", "0"], False),
+    (["--loops", "2", "--cache-bytes-max", "100K"], False)])   # too little for each of both
+def test_what_is_read_again_comes_from_memory_as_far_as_that_goes(options, is_kept):
+    with Server(*options) as server:
+        shop = Shop(server)
+        ada = must_create(shop.c)
+        for n in range(10):
+            assert get(shop.c, ada) == ada
+            assert get(shop.c, ada) == ada
+            ada = must_update(shop.c, ada, company=str(n))
+        counters = shop.operator.call("server.status")["counters"]
+        assert (counters["cache_hits"] >= 10) == is_kept
+        assert (counters["cache_misses"] >= 10) == is_kept
+        assert (counters["cache_bytes"] > 0) == is_kept
+        assert counters["cache_bytes"] <= 64 * 1024
+        shop.close()
 
 
 # -- a full database ------------------------------------------------------------------------
