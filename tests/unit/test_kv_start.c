@@ -87,6 +87,10 @@ a_file_from_before_the_journal_is_taken_over(void **state)
 	assert_string_equal(look_up(f, KV_CUSTOMER, "ada"), "lovelace");
 	must_close(f);
 	assert_int_equal(low_byte_of(f, "format", false), 1);
+	kv_calls_fail("mdb_put", 1, EIO);
+	must_refuse(f, STATUS_STORAGE_FAILED, "cannot read data.mdb");
+	assert_true(kv_calls_forgive());
+	assert_int_equal(low_byte_of(f, "format", false), 1);
 	must_open(f);
 	assert_string_equal(look_up(f, KV_CUSTOMER, "ada"), "lovelace");
 	assert_int_equal(kv_sequence(f->kv), 1);
