@@ -34,7 +34,7 @@
 
 #define LOOP_READ_BYTES_MAX (64u * 1024) /* taken from one connection in a turn */
 #define LOOP_READS_MAX 16u               /* fetched at once */
-#define LOOP_HANDSHAKES_MAX 8u           /* steps of TLS handshakes in a turn */
+#define LOOP_HANDSHAKES_MAX 1u           /* steps of TLS handshakes in a turn */
 #define LOOP_LINGER_MS 1000              /* see conn.h, "The end" */
 #define LOOP_DRAIN_MS 5000               /* to send what is left when stopping */
 #define LOOP_LOG_PER_SECOND_MAX 10u      /* lines of one kind that peers can cause */

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """What ordinary clients notice of peers that are slow, hostile, or far too many.
 
-    peers.py [--port native|http] [--peers slow|guess|verify] [--number N] [--rounds N]
-             [--seconds S] [--ratio R] [--ahead]
+    peers.py [--port native|http] [--peers slow|guess|verify|shake] [--number N]
+             [--rounds N] [--seconds S] [--ratio R] [--ahead]
 
 Quiet and hostile rounds take turns; in both, a few clients read and update customers, and
 every answer must be right.  In a hostile round there are also (support/crowd.py)
@@ -11,6 +11,7 @@ every answer must be right.  In a hostile round there are also (support/crowd.py
              of which one byte arrives each second
     guess    N connections that show wrong tokens and come back when they are cut off
     verify   N connections that ask for 64 passwords at a time
+    shake    a hundred times a second N connections that begin a TLS handshake
 
 With --ratio R the 99th percentile of what the clients wait for must not be more than R
 times that of the quiet rounds: the median over the rounds, each against its neighbours,
@@ -33,6 +34,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from support.crowd import Crowd  # noqa: E402
 from support.rest import BC, CL, Platforms, request  # noqa: E402
+from support.tls import Authority  # noqa: E402
 
 CLIENTS = 4
 PAUSE_S = 0.0005            # of a client between an answer and the next request
@@ -127,6 +129,7 @@ class Contest:
         self.quiet, self.hostile = [], []
         self.memory_max = self.lines_max = self.wrong_tokens = 0
         self.operator = platforms.native()
+        self.unauthenticated()      # so that it may stay
 
     def unauthenticated(self):
         return self.operator.call("server.status")["counters"]["unauthenticated"]
@@ -186,6 +189,8 @@ class Contest:
             print("%.0f times a second a token was wrong" % (
                 self.wrong_tokens / self.options.rounds / self.options.seconds))
             wrong += ["no token was looked at"] * (not self.wrong_tokens)
+        if self.options.peers == "shake" and not counts.get("shaken"):
+            wrong.append("no handshake was answered")
         if self.options.peers == "verify":
             wrong += ["no password was %s" % word for word in ("answered", "BUSY")
                       if not counts.get(word)]
@@ -198,14 +203,34 @@ def kinds(options):
     number = options.number
     if options.peers == "slow":
         return {options.port + "_idle": number, options.port + "_slow": number // 10}
+    if options.peers == "shake":
+        return {options.port + "-tls_shake": number}
     return {options.port + "_" + options.peers: number}
+
+
+def tls_options(folder):
+    made = Authority(folder).issue("localhost")
+    return ("--tls-listen", "127.0.0.1:0", "--tls-certificate", made.certificate,
+            "--tls-key", made.key)
+
+
+def addresses(platforms):
+    """Of the two programs, by the words before the kinds of peers."""
+    found = {"native": platforms.server.address, "http": platforms.shim.address}
+    ready = {"native-tls": platforms.server.ready, "http-tls": platforms.shim.events("ready")[0]}
+    for name, said in ready.items():
+        host, _, port = said["tls_listen"].rpartition(":")
+        if port:
+            found[name] = (host, int(port))
+    return found
 
 
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", choices=("native", "http"), default="native")
-    parser.add_argument("--peers", choices=("slow", "guess", "verify"), default="slow")
+    parser.add_argument("--peers", choices=("slow", "guess", "verify", "shake"),
+                        default="slow")
     parser.add_argument("--number", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5.0)
@@ -221,9 +246,13 @@ def main():
     if hard < wanted + 200:
         sys.exit("peers: %d descriptors are too few for %d connections" % (hard, wanted))
     room = ("--connections-max", str(wanted + 100))
-    with Platforms(*room, "--rate-max", "0", server_options=room) as platforms, \
-            Crowd({"native": platforms.server.address, "http": platforms.shim.address},
-                  kinds(options), "access_token", CUSTOMER) as crowd:
+    with tempfile.TemporaryDirectory() as folder:
+        return contend(options, room + (tls_options(folder) if options.peers == "shake" else ()))
+
+
+def contend(options, common):
+    with Platforms(*common, "--rate-max", "0", server_options=common) as platforms, \
+            Crowd(addresses(platforms), kinds(options), "access_token", CUSTOMER) as crowd:
         if options.ahead:
             for pid in (platforms.server.process.pid, platforms.shim.process.pid, os.getpid()):
                 go_ahead(pid)

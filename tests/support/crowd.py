@@ -14,6 +14,7 @@ this file is that process: the kinds as name=number, then words on stdin.
     slow     sends a request that never ends, a byte a second
     guess    shows 16 wrong tokens ten times a second
     verify   asks whether 64 passwords are right, ten times a second
+    shake    begins a TLS handshake, has the server answer, and leaves
 """
 
 import json
@@ -21,6 +22,7 @@ import os
 import resource
 import selectors
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -67,6 +69,17 @@ def endless(peer, request):
     yield request[peer.said - 1:peer.said]
 
 
+def client_hello():
+    """What costs its sender nothing, and its receiver a signature."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    out = ssl.MemoryBIO()
+    try:
+        context.wrap_bio(ssl.MemoryBIO(), out).do_handshake()
+    except ssl.SSLWantReadError:
+        return out.read()
+
+
 SLOW = {"native": frame("customer.get", {"id": 1, "x": "x" * 60000}),
         "http": b"GET / HTTP/1.1\r\nX-Slow: " + b"x" * 5000}
 
@@ -79,6 +92,8 @@ KINDS = {
     "native_guess": (b"", lambda peer: guesses(peer, True), ASK_EVERY_S),
     "http_guess": (b"", lambda peer: guesses(peer, False), ASK_EVERY_S),
     "native_verify": (b"", questions, ASK_EVERY_S),
+    "native-tls_shake": (client_hello(), None, 0),
+    "http-tls_shake": (client_hello(), None, 0),
 }
 
 
@@ -127,6 +142,9 @@ class Peer:
         except OSError:
             data = b""
         if not data:
+            self.leave()
+        elif self.kind.endswith("shake"):
+            self.members.count("shaken")
             self.leave()
         elif self.kind == "native_verify":
             self.count_answers(data)
@@ -246,7 +264,9 @@ def gather(members, kinds):
         members.tick()
         if not members.poll():
             break
-        if is_waited_for and len(members.selector.get_map()) == wanted + 1:
+        # Those who shake hands are never all there at once.
+        is_there = len(members.selector.get_map()) == wanted + 1 or members.counts.get("shaken")
+        if is_waited_for and is_there:
             is_waited_for = False
             print("null", flush=True)
     members.selector.unregister(sys.stdin)

@@ -318,6 +318,14 @@ take_input(struct http_connection *connection)
 	http_connection_run(connection);
 }
 
+/* Whether the connection may go on with its handshake, if it has one, in this turn. */
+static bool
+may_shake_hands(struct http_connection *connection)
+{
+	return !stream_is_opening(&connection->stream) ||
+	       connection->server->handshakes++ < HTTP_HANDSHAKES_MAX;
+}
+
 static void
 on_readable(struct ev_loop *ev, struct ev_io *watcher, int events)
 {
@@ -326,7 +334,7 @@ on_readable(struct ev_loop *ev, struct ev_io *watcher, int events)
 	(void)ev;
 	if ((events & EV_ERROR) != 0) /* out of memory: the kernel's to watch it with */
 		http_connection_close(connection);
-	else
+	else if (may_shake_hands(connection)) /* else it is readable in the next, too */
 		take_input(connection);
 }
 

@@ -89,6 +89,34 @@ stop_listening(struct http_server *server)
 	server->listener_count = 0;
 }
 
+/* ---- turns ---- */
+
+static void
+on_turn(struct ev_loop *ev, struct ev_prepare *prepare, int events)
+{
+	struct http_server *server = prepare->data;
+
+	(void)ev;
+	(void)events;
+	server->handshakes = 0;
+}
+
+static void
+watch_turns(struct http_server *server)
+{
+	ev_prepare_init(&server->turn, on_turn);
+	server->turn.data = server;
+	ev_prepare_start(server->ev, &server->turn);
+	ev_unref(server->ev); /* it is no reason to go on */
+}
+
+static void
+stop_turns(struct http_server *server)
+{
+	ev_ref(server->ev);
+	ev_prepare_stop(server->ev, &server->turn);
+}
+
 /* ---- draining ---- */
 
 static void
@@ -200,6 +228,7 @@ http_server_open(struct http_server **out, struct ev_loop *ev,
 	intake_start(&server->intake, ev);
 	ev_timer_init(&server->drain, on_drained, 0., 0.);
 	server->drain.data = server;
+	watch_turns(server);
 	/* Only to tell processes apart; without it ids begin with zeros. */
 	(void)!getrandom(&server->id_prefix, sizeof(server->id_prefix), GRND_NONBLOCK);
 	return true;
@@ -227,6 +256,7 @@ http_server_close(struct http_server *server)
 {
 	if (server == NULL)
 		return;
+	stop_turns(server);
 	ev_timer_stop(server->ev, &server->drain);
 	stop_listening(server);
 	close_connections(server);

@@ -14,6 +14,7 @@
 
 #define HTTP_TLS_LOG_PER_SECOND_MAX 10u
 #define HTTP_STRANGER_LOG_PER_SECOND_MAX 10u
+#define HTTP_HANDSHAKES_MAX 1u /* steps of TLS handshakes in a turn of the loop */
 #define HTTP_LISTENERS_MAX 8u
 
 struct http_connection;
@@ -31,6 +32,9 @@ struct http_server {
 	struct gate        refused_gate;  /* for log lines, */
 	struct gate        tls_gate;      /* … for those about TLS, */
 	struct gate        stranger_gate; /* … and about requests of nobody */
+
+	struct ev_prepare turn;       /* the next one begins */
+	unsigned          handshakes; /* steps of them in this one */
 
 	struct http_connection *connections;
 	uint64_t                id_prefix; /* of requests: random, then counted */
