@@ -9,16 +9,13 @@
 
 static const char *const op_words[] = { "create", "update", "delete" };
 
-/* The places whose value differs between old and new, but for the common fields. */
+/* The places that an entry tells of: what is common to all is in its head. */
 static uint64_t
-changed_places(const struct edit *edit)
+told_places(const struct edit *edit)
 {
-	uint64_t places = 0;
-
-	for (unsigned i = COMMON_FIELD_COUNT; i < edit->shape->count; i++)
-		if (!record_same(&edit->old, &edit->new, i))
-			places |= FIELD_BIT(i);
-	return places;
+	return edit->op == EDIT_DELETE
+		   ? 0
+		   : edit->differ & ~(FIELD_BIT(COMMON_FIELD_COUNT) - 1);
 }
 
 static void
@@ -51,7 +48,7 @@ static void
 pack_entry(const struct edit *edit, uint64_t sequence, struct buf *buf)
 {
 	const struct record *record = edit->op == EDIT_DELETE ? &edit->old : &edit->new;
-	uint64_t places = edit->op == EDIT_DELETE ? 0 : changed_places(edit);
+	uint64_t             places = told_places(edit);
 
 	pack_map(buf, 10);
 	pack_literal(buf, "seq");

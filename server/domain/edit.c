@@ -112,27 +112,24 @@ edit_load(struct edit *edit, struct call *call, struct kv_txn *txn,
 void
 edit_patch(struct edit *edit, const struct patch *patch)
 {
-	uint64_t secret = shape_places(edit->shape, SECRET);
-	uint64_t places = patch->set.present & ~secret;
+	const struct field *fields = edit->shape->fields;
 
 	edit->patch = patch;
-	edit->has_secret = (patch->set.present & secret) != 0;
-	edit->drop_secret = (patch->clear & secret) != 0;
-	edit->new.present &= ~patch->clear;
-	for (; places != 0; places &= places - 1) {
-		unsigned place = (unsigned)__builtin_ctzll(places);
+	for (uint64_t left = patch->clear; left != 0; left &= left - 1) {
+		unsigned place = (unsigned)__builtin_ctzll(left);
 
-		record_set(&edit->new, place, patch->set.field[place]);
+		record_clear(&edit->new, place);
+		if ((fields[place].flags & SECRET) != 0)
+			edit->drop_secret = true;
 	}
-}
+	for (uint64_t left = patch->set.present; left != 0; left &= left - 1) {
+		unsigned place = (unsigned)__builtin_ctzll(left);
 
-static bool
-any_change(const struct edit *edit)
-{
-	for (unsigned i = 0; i < edit->shape->count; i++)
-		if (!record_same(&edit->old, &edit->new, i))
-			return true;
-	return edit->has_secret;
+		if ((fields[place].flags & SECRET) != 0)
+			edit->has_secret = true;
+		else
+			record_set(&edit->new, place, patch->set.field[place]);
+	}
 }
 
 /* One revision up; time does not run backwards for a record. */
@@ -152,12 +149,15 @@ step_revision(struct edit *edit)
 static size_t
 packed_bytes(const struct edit *edit)
 {
-	size_t bytes = 3; /* the map's header at its largest */
+	size_t   bytes = 3; /* the map's header at its largest */
+	uint64_t places = edit->new.present;
 
-	for (unsigned i = 0; i < edit->shape->count; i++)
-		if (record_has(&edit->new, i))
-			bytes += edit->shape->fields[i].name.len + 2 +
-				 edit->new.field[i].len;
+	for (; places != 0; places &= places - 1) {
+		unsigned place = (unsigned)__builtin_ctzll(places);
+
+		bytes += edit->shape->fields[place].name.len + 2 +
+			 edit->new.field[place].len;
+	}
 	return bytes;
 }
 
@@ -171,11 +171,10 @@ edit_check(struct edit *edit)
 
 	if (status != STATUS_OK)
 		return status;
-	if (edit->op == EDIT_DELETE) {
-		edit->changed = true;
+	edit->differ = record_differences(&edit->old, &edit->new);
+	edit->changed = edit->differ != 0 || edit->has_secret;
+	if (edit->op == EDIT_DELETE)
 		return edit->txn->status;
-	}
-	edit->changed = any_change(edit);
 	if (edit->changed && edit->op == EDIT_UPDATE)
 		step_revision(edit);
 	index_check(edit);

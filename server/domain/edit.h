@@ -37,6 +37,8 @@ struct edit {
 		     *patch; /* what was asked for; NULL for the server's own doings */
 	struct record old;   /* empty at creation */
 	struct record new;   /* empty at deletion */
+	uint64_t differ;     /* edit_check(): the places of OLD and NEW that are not the
+				same, revision and updated_at aside */
 	bool changed;        /* edit_check(): the record will be written */
 	bool has_secret;     /* the hook stores a new password: a change too */
 	bool drop_secret;    /* the hook drops the password */

@@ -81,14 +81,14 @@ void
 index_check(struct edit *edit)
 {
 	struct call *call = edit->call;
-	uint64_t     places = shape_places(edit->shape, UNIQUE) & edit->new.present;
+	uint64_t     places = edit->differ & edit->new.present;
 
 	for (; places != 0; places &= places - 1) {
 		unsigned            place = (unsigned)__builtin_ctzll(places);
 		const struct field *field = &edit->shape->fields[place];
 		uint64_t            other;
 
-		if (record_same(&edit->old, &edit->new, place))
+		if ((field->flags & UNIQUE) == 0)
 			continue;
 		other = index_find(edit->txn, edit->kind, edit->store, field,
 		    edit->new.field[place], call->scratch);
@@ -130,17 +130,17 @@ walk_field(const struct kind *kind, uint32_t store, uint64_t id,
 
 bool
 index_walk(const struct kind *kind, uint32_t store, uint64_t id,
-    const struct record *record, struct buf *scratch, index_each_fn *each,
-    void *context)
+    const struct record *record, uint64_t places, struct buf *scratch,
+    index_each_fn *each, void *context)
 {
-	const struct shape *shape = kind_shape(kind);
-	uint64_t places = shape_places(shape, UNIQUE | INDEXED) & record->present;
+	const struct field *fields = kind_shape(kind)->fields;
 
-	for (; places != 0; places &= places - 1) {
+	for (places &= record->present; places != 0; places &= places - 1) {
 		unsigned place = (unsigned)__builtin_ctzll(places);
 
-		if (!walk_field(kind, store, id, &shape->fields[place],
-			record->field[place], scratch, each, context))
+		if ((fields[place].flags & (UNIQUE | INDEXED)) != 0 &&
+		    !walk_field(kind, store, id, &fields[place], record->field[place],
+			scratch, each, context))
 			return false;
 	}
 	return true;
@@ -172,17 +172,10 @@ del_entry(void *context, bool unique, const struct key *key, uint64_t id)
 void
 index_update(struct edit *edit)
 {
-	struct record gone = edit->old, come = edit->new;
-
-	for (unsigned i = 0; i < edit->shape->count; i++)
-		if (record_same(&edit->old, &edit->new, i)) {
-			record_clear(&gone, i);
-			record_clear(&come, i);
-		}
-	if (index_walk(edit->kind, edit->store, edit->id, &gone, edit->call->scratch,
-		del_entry, edit) &&
-	    index_walk(edit->kind, edit->store, edit->id, &come, edit->call->scratch,
-		put_entry, edit))
+	if (index_walk(edit->kind, edit->store, edit->id, &edit->old, edit->differ,
+		edit->call->scratch, del_entry, edit) &&
+	    index_walk(edit->kind, edit->store, edit->id, &edit->new, edit->differ,
+		edit->call->scratch, put_entry, edit))
 		return;
 	if (edit->txn->status == STATUS_OK)
 		edit->txn->status = STATUS_NO_MEMORY;

@@ -37,13 +37,13 @@ uint64_t index_find(struct kv_txn *txn, const struct kind *kind, uint32_t store,
 
 /*
  * Call EACH with every index key (of the unique table, or else of the index table)
- * that RECORD of the given store and id must have.  False when memory ran out before
- * the last of them.
+ * that the fields at PLACES of RECORD, of the given store and id, must have.  False
+ * when memory ran out before the last of them.
  */
 typedef void index_each_fn(
     void *context, bool unique, const struct key *key, uint64_t id);
 bool index_walk(const struct kind *kind, uint32_t store, uint64_t id,
-    const struct record *record, struct buf *scratch, index_each_fn *each,
-    void *context);
+    const struct record *record, uint64_t places, struct buf *scratch,
+    index_each_fn *each, void *context);
 
 #endif

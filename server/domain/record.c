@@ -149,10 +149,16 @@ record_clear(struct record *record, unsigned place)
 	record->present &= ~FIELD_BIT(place);
 }
 
-bool
-record_same(const struct record *a, const struct record *b, unsigned place)
+uint64_t
+record_differences(const struct record *a, const struct record *b)
 {
-	if (record_has(a, place) != record_has(b, place))
-		return false;
-	return !record_has(a, place) || slice_equal(a->field[place], b->field[place]);
+	uint64_t differ = a->present ^ b->present;
+
+	for (uint64_t both = a->present & b->present; both != 0; both &= both - 1) {
+		unsigned place = (unsigned)__builtin_ctzll(both);
+
+		if (!record_same(a, b, place))
+			differ |= FIELD_BIT(place);
+	}
+	return differ;
 }

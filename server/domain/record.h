@@ -55,6 +55,19 @@ void record_set_text(
 void record_clear(struct record *record, unsigned place);
 
 /* Has the field the same value, or none, in both? */
-bool record_same(const struct record *a, const struct record *b, unsigned place);
+static inline bool
+record_same(const struct record *a, const struct record *b, unsigned place)
+{
+	const struct slice *in_a = &a->field[place], *in_b = &b->field[place];
+
+	if (record_has(a, place) != record_has(b, place))
+		return false;
+	/* One that was not touched is the very same. */
+	return !record_has(a, place) || in_a->data == in_b->data ||
+	       slice_equal(*in_a, *in_b);
+}
+
+/* The places of the fields that are not the same in both. */
+uint64_t record_differences(const struct record *a, const struct record *b);
 
 #endif

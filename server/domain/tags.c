@@ -106,8 +106,9 @@ remove_all(struct tag_list *list, struct slice packed)
 	list->count = kept;
 }
 
-void
-tags_before(struct edit *edit)
+/* Bring the tags of EDIT->new to what its patch makes of them. */
+static void
+merge(struct edit *edit)
 {
 	static const char *const in_set[] = { "set", "tags", NULL };
 	static const char *const in_add[] = { "add_tags", NULL };
@@ -115,9 +116,6 @@ tags_before(struct edit *edit)
 	const struct field      *field = &edit->shape->fields[CUSTOMER_TAGS];
 	struct tag_list          list = { 0 };
 
-	if (!record_has(&patch->set, CUSTOMER_TAGS) && patch->add_tags.len == 0 &&
-	    patch->remove_tags.len == 0)
-		return;
 	if (record_has(&patch->set, CUSTOMER_TAGS))
 		add_existing(edit, &list, patch->set.field[CUSTOMER_TAGS], in_set);
 	else if (record_has(&edit->new, CUSTOMER_TAGS))
@@ -134,6 +132,16 @@ tags_before(struct edit *edit)
 		record_clear(&edit->new, CUSTOMER_TAGS);
 	else
 		record_set(&edit->new, CUSTOMER_TAGS, pack(&list, edit->call));
+}
+
+void
+tags_before(struct edit *edit)
+{
+	const struct patch *patch = edit->patch;
+
+	if (record_has(&patch->set, CUSTOMER_TAGS) || patch->add_tags.len > 0 ||
+	    patch->remove_tags.len > 0)
+		merge(edit);
 }
 
 struct slice

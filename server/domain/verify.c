@@ -209,7 +209,7 @@ each_record(struct verify *verify, struct slice key, struct slice value)
 	}
 	verify->counted.count++;
 	verify->counted.id_last = id;
-	if (!index_walk(verify->kind, store, id, &record, &verify->scratch,
+	if (!index_walk(verify->kind, store, id, &record, UINT64_MAX, &verify->scratch,
 		expect_entry, verify))
 		complain_entry(verify, table, key, "not looked at: out of memory");
 	if (kind_number(verify->kind) == RECORD_CUSTOMER &&
@@ -251,8 +251,8 @@ check_entry(struct verify *verify, struct slice key, uint64_t id)
 	verify->found = false;
 	if (kv_get(verify->txn, verify->kind->records, key_slice(&of_record), &value) &&
 	    record_split(&record, kind_shape(verify->kind), value) &&
-	    !index_walk(verify->kind, store, id, &record, &verify->scratch, match_entry,
-		verify))
+	    !index_walk(verify->kind, store, id, &record, UINT64_MAX, &verify->scratch,
+		match_entry, verify))
 		verify->found = false; /* out of memory: not seen to be right */
 	verify->txn->status = STATUS_OK;
 	if (!verify->found)
