@@ -38,6 +38,15 @@ void buf_fini(struct buf *buf);
  */
 char *buf_reserve(struct buf *buf, size_t len);
 
+/* The same for LEN > 0.  Nearly always there is room; none before the first put. */
+static inline char *
+buf_room(struct buf *buf, size_t len)
+{
+	if (!buf->failed && len <= buf->size - buf->len)
+		return buf->data + buf->len;
+	return buf_reserve(buf, len);
+}
+
 /* Append LEN bytes. */
 static inline void
 buf_put(struct buf *buf, const void *data, size_t len)
@@ -46,11 +55,7 @@ buf_put(struct buf *buf, const void *data, size_t len)
 
 	if (len == 0)
 		return; /* DATA may be NULL, which memcpy must not see */
-	/* Nearly always there is room; none before the first put. */
-	if (!buf->failed && len <= buf->size - buf->len)
-		end = buf->data + buf->len;
-	else
-		end = buf_reserve(buf, len);
+	end = buf_room(buf, len);
 	if (end == NULL)
 		return;
 	memcpy(end, data, len);

@@ -25,26 +25,7 @@ packer_of(struct buf *buf)
 }
 
 void
-pack_nil(struct buf *buf)
-{
-	msgpack_packer packer = packer_of(buf);
-
-	msgpack_pack_nil(&packer);
-}
-
-void
-pack_bool(struct buf *buf, bool value)
-{
-	msgpack_packer packer = packer_of(buf);
-
-	if (value)
-		msgpack_pack_true(&packer);
-	else
-		msgpack_pack_false(&packer);
-}
-
-void
-pack_integer(struct buf *buf, int64_t value)
+pack_long_integer(struct buf *buf, int64_t value)
 {
 	msgpack_packer packer = packer_of(buf);
 
@@ -60,7 +41,7 @@ pack_number(struct buf *buf, double value)
 }
 
 void
-pack_text(struct buf *buf, struct slice text)
+pack_long_text(struct buf *buf, struct slice text)
 {
 	msgpack_packer packer = packer_of(buf);
 
@@ -78,7 +59,7 @@ pack_bytes(struct buf *buf, struct slice bytes)
 }
 
 void
-pack_array(struct buf *buf, uint32_t count)
+pack_large_array(struct buf *buf, uint32_t count)
 {
 	msgpack_packer packer = packer_of(buf);
 
@@ -86,17 +67,11 @@ pack_array(struct buf *buf, uint32_t count)
 }
 
 void
-pack_map(struct buf *buf, uint32_t count)
+pack_large_map(struct buf *buf, uint32_t count)
 {
 	msgpack_packer packer = packer_of(buf);
 
 	msgpack_pack_map(&packer, count);
-}
-
-void
-pack_raw(struct buf *buf, struct slice value)
-{
-	buf_put(buf, value.data, value.len);
 }
 
 static size_t

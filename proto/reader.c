@@ -145,14 +145,6 @@ take_body(struct reader *reader, const struct head *head)
 	return slice_of(body, (size_t)head->number);
 }
 
-void
-reader_init(struct reader *reader, struct slice bytes)
-{
-	reader->at = bytes.data;
-	reader->end = bytes.len > 0 ? bytes.data + bytes.len : bytes.data;
-	reader->status = STATUS_OK;
-}
-
 enum value_type
 reader_peek(const struct reader *reader)
 {
@@ -224,7 +216,7 @@ reader_number(struct reader *reader)
 }
 
 struct slice
-reader_text(struct reader *reader)
+reader_long_text(struct reader *reader)
 {
 	struct head head;
 
@@ -298,7 +290,7 @@ take_flat(struct reader *reader, uint64_t *owed)
 }
 
 struct slice
-reader_value(struct reader *reader)
+reader_long_value(struct reader *reader)
 {
 	const char *start = reader->at;
 	uint64_t    owed = 1;

@@ -38,7 +38,13 @@ struct reader {
 	enum status status; /* OK, or MALFORMED after the first failure */
 };
 
-void reader_init(struct reader *reader, struct slice bytes);
+static inline void
+reader_init(struct reader *reader, struct slice bytes)
+{
+	reader->at = bytes.data;
+	reader->end = bytes.len > 0 ? bytes.data + bytes.len : bytes.data;
+	reader->status = STATUS_OK;
+}
 
 /* The type of the next value, without taking it. */
 enum value_type reader_peek(const struct reader *reader);
@@ -47,10 +53,9 @@ enum value_type reader_peek(const struct reader *reader);
 void         reader_nil(struct reader *reader);
 bool         reader_bool(struct reader *reader);
 double       reader_number(struct reader *reader); /* an integer will do, too */
-struct slice reader_text(struct reader *reader);
-struct slice reader_bytes(struct reader *reader); /* bin, or str */
-uint32_t     reader_array(struct reader *reader); /* then so many values follow */
-uint32_t     reader_map(struct reader *reader);   /* then so many pairs follow */
+struct slice reader_bytes(struct reader *reader);  /* bin, or str */
+uint32_t     reader_array(struct reader *reader);  /* then so many values follow */
+uint32_t     reader_map(struct reader *reader);    /* then so many pairs follow */
 
 /*
  * Take an integer of any width.  False, with *VALUE untouched, when it does not
@@ -59,7 +64,45 @@ uint32_t     reader_map(struct reader *reader);   /* then so many pairs follow *
  */
 bool reader_integer(struct reader *reader, int64_t *value);
 
+/* How reader_text() and reader_value() take what is no short text. */
+struct slice reader_long_text(struct reader *reader);
+struct slice reader_long_value(struct reader *reader);
+
+/* The bytes of the next value if it is a text of at most 31 bytes; otherwise 0. */
+static inline size_t
+reader_short_text(const struct reader *reader)
+{
+	size_t len;
+
+	if (reader->at == reader->end || (*reader->at & 0xe0) != 0xa0)
+		return 0;
+	len = 1 + ((unsigned char)*reader->at & 0x1f);
+	return len <= (size_t)(reader->end - reader->at) ? len : 0;
+}
+
+static inline struct slice
+reader_text(struct reader *reader)
+{
+	const char *start = reader->at;
+	size_t      len = reader_short_text(reader);
+
+	if (len == 0)
+		return reader_long_text(reader);
+	reader->at += len;
+	return slice_of(start + 1, len - 1);
+}
+
 /* Take one value of any type, containers whole, and return its bytes. */
-struct slice reader_value(struct reader *reader);
+static inline struct slice
+reader_value(struct reader *reader)
+{
+	const char *start = reader->at;
+	size_t      len = reader_short_text(reader);
+
+	if (len == 0)
+		return reader_long_value(reader);
+	reader->at += len;
+	return slice_of(start, len);
+}
 
 #endif
