@@ -63,14 +63,11 @@ record_noun(enum record_kind kind)
 }
 
 int
-shape_find(const struct shape *shape, struct slice key, unsigned hint)
+shape_find_before(const struct shape *shape, struct slice key, unsigned end)
 {
-	for (unsigned i = hint; i < shape->count; i++)
-		if (slice_equal(shape->fields[i].name, key))
-			return (int)i;
-	if (hint > shape->count)
-		hint = shape->count;
-	for (unsigned i = 0; i < hint; i++)
+	if (end > shape->count)
+		end = shape->count;
+	for (unsigned i = 0; i < end; i++)
 		if (slice_equal(shape->fields[i].name, key))
 			return (int)i;
 	return -1;

@@ -136,10 +136,20 @@ const char *record_noun(enum record_kind kind);
 /* The words for documents. */
 const char *field_kind_name(enum field_kind kind);
 
+/* The place of KEY in SHAPE if it is before END; otherwise -1. */
+int shape_find_before(const struct shape *shape, struct slice key, unsigned end);
+
 /*
  * The place of KEY in SHAPE, or -1.  HINT is where to look first: the place behind
  * the last one found, when keys come in order.
  */
-int shape_find(const struct shape *shape, struct slice key, unsigned hint);
+static inline int
+shape_find(const struct shape *shape, struct slice key, unsigned hint)
+{
+	for (unsigned i = hint; i < shape->count; i++)
+		if (slice_equal(shape->fields[i].name, key))
+			return (int)i;
+	return shape_find_before(shape, key, hint);
+}
 
 #endif

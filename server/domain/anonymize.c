@@ -14,7 +14,7 @@
 static void
 get_state(const struct record *record, struct record *state)
 {
-	state->present = 0;
+	record_init(state);
 	if (record_has(record, CUSTOMER_ANONYMIZATION))
 		record_split(
 		    state, &anonymization_shape, record->field[CUSTOMER_ANONYMIZATION]);
@@ -68,7 +68,7 @@ request(struct edit *edit, struct record *state, struct slice person)
 		    "the customer's anonymisation is under way already";
 		return STATUS_LOCKED;
 	}
-	state->present = 0;
+	record_init(state);
 	record_set_text(state, ANONYMIZATION_STATUS, SLICE("requested"), arena);
 	record_set_integer(state, ANONYMIZATION_REQUESTED_AT, now_ms, arena);
 	record_set_integer(state, ANONYMIZATION_DUE_AT,

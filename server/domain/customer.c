@@ -173,24 +173,24 @@ check_email(struct edit *edit)
 static void
 derive_status(struct edit *edit)
 {
-	int64_t orders = record_integer(&edit->new, CUSTOMER_TOTAL_ORDERS_COUNT);
+	int64_t      orders = record_integer(&edit->new, CUSTOMER_TOTAL_ORDERS_COUNT);
+	struct slice status = orders == 0   ? SLICE("prospect")
+			      : orders == 1 ? SLICE("acquired")
+					    : SLICE("repeat");
 
-	record_set_text(&edit->new, CUSTOMER_STATUS,
-	    orders == 0   ? SLICE("prospect")
-	    : orders == 1 ? SLICE("acquired")
-			  : SLICE("repeat"),
-	    edit->call->arena);
+	if (!slice_equal(record_text(&edit->new, CUSTOMER_STATUS), status))
+		record_set_text(&edit->new, CUSTOMER_STATUS, status, edit->call->arena);
 }
 
 static void
 derive_has_password(struct edit *edit)
 {
-	bool has = record_bool(&edit->old, CUSTOMER_HAS_PASSWORD);
+	bool had = record_bool(&edit->old, CUSTOMER_HAS_PASSWORD);
+	bool has = edit->has_secret || (had && !edit->drop_secret);
 
-	if (edit->drop_secret)
-		has = false;
-	record_set_bool(&edit->new, CUSTOMER_HAS_PASSWORD, has || edit->has_secret,
-	    edit->call->arena);
+	if (has != had || edit->op == EDIT_CREATE)
+		record_set_bool(
+		    &edit->new, CUSTOMER_HAS_PASSWORD, has, edit->call->arena);
 }
 
 /* The slug that the name of the record asks for, before others are looked at. */

@@ -6,39 +6,73 @@
 
 #define SCALAR_BYTES_MAX 16u /* a packed integer or boolean, with room to spare */
 
+/* How many bytes NAME has as record_pack() writes it. */
+static size_t
+key_bytes(struct slice name)
+{
+	return name.len + (name.len <= PACK_FIXSTR_MAX ? 1 : 2);
+}
+
 bool
 record_split(struct record *record, const struct shape *shape, struct slice bytes)
 {
 	struct reader reader;
 	unsigned      hint = 0;
 
-	record->present = 0;
+	record_init(record);
 	reader_init(&reader, bytes);
 	for (uint32_t left = reader_map(&reader); left > 0; left--) {
-		int place = shape_find(shape, reader_text(&reader), hint);
+		const char  *start = reader.at;
+		struct slice key = reader_text(&reader);
+		int          place = shape_find(shape, key, hint);
 
 		if (place < 0 || record_has(record, (unsigned)place))
 			return false;
 		hint = (unsigned)place + 1;
+		if (start + key_bytes(key) == reader.at)
+			record->keyed |= FIELD_BIT(place);
 		record->field[place] = reader_value(&reader);
 		record->present |= FIELD_BIT(place);
 	}
 	return reader.status == STATUS_OK && reader_peek(&reader) == VALUE_END;
 }
 
+/* The key and the value at PLACE as they lie one behind the other; empty: apart. */
+static struct slice
+pair_at(const struct record *record, const struct shape *shape, unsigned place)
+{
+	struct slice value = record->field[place];
+	size_t       front = key_bytes(shape->fields[place].name);
+
+	if ((record->keyed & FIELD_BIT(place)) == 0)
+		return slice_of(NULL, 0);
+	return slice_of(value.data - front, front + value.len);
+}
+
 void
 record_pack(const struct record *record, const struct shape *shape, uint64_t mask,
     struct buf *buf)
 {
-	uint64_t places = record->present & mask;
+	uint64_t     places = record->present & mask;
+	struct slice run = { NULL, 0 }; /* pairs one behind the other, not packed yet */
 
 	pack_map(buf, (uint32_t)__builtin_popcountll(places));
 	for (; places != 0; places &= places - 1) {
-		unsigned place = (unsigned)__builtin_ctzll(places);
+		unsigned     place = (unsigned)__builtin_ctzll(places);
+		struct slice pair = pair_at(record, shape, place);
 
-		pack_text(buf, shape->fields[place].name);
-		pack_raw(buf, record->field[place]);
+		if (run.len > 0 && pair.data == run.data + run.len) {
+			run.len += pair.len;
+			continue;
+		}
+		pack_raw(buf, run);
+		run = pair;
+		if (pair.len == 0) {
+			pack_text(buf, shape->fields[place].name);
+			pack_raw(buf, record->field[place]);
+		}
 	}
+	pack_raw(buf, run);
 }
 
 uint64_t
@@ -92,6 +126,7 @@ record_set(struct record *record, unsigned place, struct slice packed)
 {
 	record->field[place] = packed;
 	record->present |= FIELD_BIT(place);
+	record->keyed &= ~FIELD_BIT(place);
 }
 
 /* Set the field to what BUF holds: bytes of ARENA. */
@@ -155,9 +190,10 @@ record_differences(const struct record *a, const struct record *b)
 	uint64_t differ = a->present ^ b->present;
 
 	for (uint64_t both = a->present & b->present; both != 0; both &= both - 1) {
-		unsigned place = (unsigned)__builtin_ctzll(both);
+		unsigned     place = (unsigned)__builtin_ctzll(both);
+		struct slice in_a = a->field[place], in_b = b->field[place];
 
-		if (!record_same(a, b, place))
+		if (in_a.data != in_b.data && !slice_equal(in_a, in_b))
 			differ |= FIELD_BIT(place);
 	}
 	return differ;

@@ -3,7 +3,8 @@
  *
  * The stored form is the answer: one MessagePack map with the wire's keys, in the
  * order of the shape, absent fields left out.  record_split() gives a slice for each
- * field; to change a record is to replace slices and to pack it again in one pass.
+ * field; to change a record is to replace slices and to pack it again in one pass,
+ * in which what lies between two replaced ones is copied in one piece.
  *
  * Memory.  Slices point into what was split; record_set_*() puts new values
  * into the arena.
@@ -17,11 +18,19 @@
 #include "server/base/arena.h"
 
 struct record {
-	uint64_t     present;                 /* FIELD_BIT()s */
+	uint64_t     present; /* FIELD_BIT()s */
+	uint64_t     keyed;   /* of these, those in front of whose value the key lies */
 	struct slice field[SHAPE_FIELDS_MAX]; /* packed values, by place in the shape */
 };
 
 #define FIELD_BIT(place) (UINT64_C(1) << (place))
+
+/* Make RECORD empty. */
+static inline void
+record_init(struct record *record)
+{
+	record->present = record->keyed = 0;
+}
 
 static inline bool
 record_has(const struct record *record, unsigned place)
@@ -58,13 +67,11 @@ void record_clear(struct record *record, unsigned place);
 static inline bool
 record_same(const struct record *a, const struct record *b, unsigned place)
 {
-	const struct slice *in_a = &a->field[place], *in_b = &b->field[place];
-
 	if (record_has(a, place) != record_has(b, place))
 		return false;
 	/* One that was not touched is the very same. */
-	return !record_has(a, place) || in_a->data == in_b->data ||
-	       slice_equal(*in_a, *in_b);
+	return !record_has(a, place) || a->field[place].data == b->field[place].data ||
+	       slice_equal(a->field[place], b->field[place]);
 }
 
 /* The places of the fields that are not the same in both. */
