@@ -10,7 +10,7 @@ static void
 take(struct args *args, struct call *call, enum argument arg, struct reader *reader)
 {
 	const struct field *field = &argument_shape.fields[arg];
-	size_t              mark;
+	unsigned            mark;
 
 	if (reader_peek(reader) == VALUE_NIL) {
 		reader_nil(reader);

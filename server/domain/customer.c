@@ -21,7 +21,7 @@
 static void
 violate(struct edit *edit, unsigned place, enum rule rule)
 {
-	size_t mark = violations_down(&edit->call->violations, SLICE("set"));
+	unsigned mark = violations_down(&edit->call->violations, SLICE("set"));
 
 	violations_add(&edit->call->violations, edit->shape->fields[place].name, rule);
 	violations_up(&edit->call->violations, mark);

@@ -69,7 +69,7 @@ index_find(struct kv_txn *txn, const struct kind *kind, uint32_t store,
 static void
 note_taken(struct violations *violations, const struct field *field, unsigned place)
 {
-	size_t mark = violations->prefix_len;
+	unsigned mark = violations->depth;
 
 	if (place != COMMON_UID)
 		violations_down(violations, SLICE("set"));

@@ -10,7 +10,7 @@
 static enum status
 check_update(struct call *call, unsigned index, struct slice item)
 {
-	size_t      mark = violations_down_index(&call->violations, index);
+	unsigned    mark = violations_down_index(&call->violations, index);
 	struct args args;
 	enum status status;
 
@@ -30,7 +30,7 @@ check_update(struct call *call, unsigned index, struct slice item)
 static enum status
 check_create(struct call *call, unsigned index, struct slice item)
 {
-	size_t      mark = violations_down_index(&call->violations, index);
+	unsigned    mark = violations_down_index(&call->violations, index);
 	struct args args;
 	enum status status;
 
@@ -61,7 +61,7 @@ check_many(struct call *call, enum argument list,
 	struct slice  name = argument_shape.fields[list].name;
 	struct reader reader;
 	uint32_t      count;
-	size_t        mark;
+	unsigned      mark;
 
 	if (!args_have(&call->args, list)) {
 		if (!violations_any(&call->violations))
@@ -141,12 +141,12 @@ change_all(struct call *call, struct kv_txn *txn, enum argument list, one_fn *on
 {
 	struct kv_txn child;
 	enum status   status = STATUS_OK;
-	size_t        mark =
+	unsigned      mark =
 	    violations_down(&call->violations, argument_shape.fields[list].name);
 
 	kv_nest(txn, &child);
 	for (unsigned i = 0; i < call->patch_count; i++) {
-		size_t      inner = violations_down_index(&call->violations, i);
+		unsigned    inner = violations_down_index(&call->violations, i);
 		bool        sound = !violations_any(&call->violations);
 		struct edit edit;
 
@@ -159,7 +159,7 @@ change_all(struct call *call, struct kv_txn *txn, enum argument list, one_fn *on
 		violations_up(&call->violations, inner);
 		status = STATUS_OK;
 	}
-	call->violations.prefix_len = mark;
+	violations_up(&call->violations, mark);
 	call->detail = NULL; /* of one item */
 	if (status == STATUS_OK && violations_any(&call->violations))
 		status = STATUS_INVALID;
@@ -215,12 +215,12 @@ static enum status
 resolve(struct call *call, struct kv_txn *txn)
 {
 	const struct kind *kind = kind_of(call->method->record);
-	size_t             mark = violations_down(&call->violations, SLICE("updates"));
+	unsigned           mark = violations_down(&call->violations, SLICE("updates"));
 	uint64_t           ids[UPDATE_MANY_MAX];
 
 	for (unsigned i = 0; i < call->patch_count; i++) {
 		const struct patch *patch = &call->patches[i];
-		size_t              inner = violations_down_index(&call->violations, i);
+		unsigned            inner = violations_down_index(&call->violations, i);
 		unsigned            k = 0;
 
 		ids[i] =

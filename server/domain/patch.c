@@ -59,7 +59,7 @@ take_pair(struct patch *patch, struct call *call, const struct shape *shape,
 {
 	struct slice key = reader_text(reader);
 	int          place = shape_find(shape, key, 0);
-	size_t       mark = violations_down(&call->violations, key);
+	unsigned     mark = violations_down(&call->violations, key);
 	bool         permitted = true;
 
 	if (place < 0) {
@@ -93,7 +93,7 @@ patch_decode(struct patch *patch, struct call *call, const struct shape *shape,
 {
 	struct reader reader;
 	uint64_t      seen = 0;
-	size_t        mark = violations_down(&call->violations, SLICE("set"));
+	unsigned      mark = violations_down(&call->violations, SLICE("set"));
 	bool          permitted = true;
 
 	reader_init(&reader, set);

@@ -70,13 +70,13 @@ add_existing(struct edit *edit, struct tag_list *list, struct slice packed,
 {
 	struct violations *violations = &edit->call->violations;
 	struct tag_list    asked = { 0 };
-	size_t             mark = violations->prefix_len;
+	unsigned           mark = violations->depth;
 
 	unpack(&asked, packed);
 	for (; *path != NULL; path++)
 		violations_down(violations, slice_text(*path));
 	for (unsigned i = 0; i < asked.count; i++) {
-		size_t inner;
+		unsigned inner;
 
 		if (tag_exists(edit, asked.name[i])) {
 			if (list->count < TAGS_MERGED_MAX &&
@@ -123,7 +123,7 @@ merge(struct edit *edit)
 	add_existing(edit, &list, patch->add_tags, in_add);
 	remove_all(&list, patch->remove_tags);
 	if (list.count > (unsigned)field->max) {
-		size_t mark = violations_down(&edit->call->violations, SLICE("set"));
+		unsigned mark = violations_down(&edit->call->violations, SLICE("set"));
 
 		violations_add(&edit->call->violations, field->name, RULE_TOO_MANY);
 		violations_up(&edit->call->violations, mark);

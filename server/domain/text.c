@@ -41,30 +41,49 @@ is_clean(int32_t c, bool multiline)
 	return true;
 }
 
+/*
+ * Take what TEXT has of printable ASCII at its front: nearly always all of it, eight
+ * bytes at a time.  What else is among eight is left to whoever looks closer.
+ */
+static void
+take_printable(struct slice *text)
+{
+	const uint64_t each = 0x0101010101010101; /* times C: a C in each byte */
+	uint64_t       bytes, others;
+
+	for (; text->len >= sizeof(bytes); text->len -= sizeof(bytes)) {
+		memcpy(&bytes, text->data, sizeof(bytes));
+		/* Their highest bits: of no ASCII, of DEL and one, of a control less
+		 * the first that is none. */
+		others = bytes | (bytes + each) | (bytes - each * ' ');
+		if ((others & each * 0x80) != 0)
+			break;
+		text->data += sizeof(bytes);
+	}
+	for (; text->len > 0 && *text->data >= ' ' && *text->data <= '~'; text->len--)
+		text->data++;
+}
+
 bool
 text_is_clean(struct slice text, bool multiline)
 {
 	int32_t c;
 
-	while (text.len > 0) {
-		if (*text.data >= ' ' && *text.data <= '~') {
-			text.data++;
-			text.len--;
-		} else if (!text_take(&text, &c) || !is_clean(c, multiline)) {
+	for (take_printable(&text); text.len > 0; take_printable(&text))
+		if (!text_take(&text, &c) || !is_clean(c, multiline))
 			return false;
-		}
-	}
 	return true;
 }
 
 size_t
 text_length(struct slice text)
 {
-	size_t length = 0;
+	size_t length = text.len;
 
+	take_printable(&text);
 	/* Every byte but those that continue a character. */
 	for (size_t i = 0; i < text.len; i++)
-		length += ((unsigned char)text.data[i] & 0xc0) != 0x80;
+		length -= ((unsigned char)text.data[i] & 0xc0) == 0x80;
 	return length;
 }
 

@@ -99,7 +99,7 @@ check_scopes(struct edit *edit)
 enum status
 token_before(struct edit *edit)
 {
-	size_t       mark = violations_down(&edit->call->violations, SLICE("set"));
+	unsigned     mark = violations_down(&edit->call->violations, SLICE("set"));
 	struct slice value;
 	struct key   key;
 

@@ -35,7 +35,7 @@ static void
 check_item(const struct field *item, unsigned index, struct reader *reader,
     struct violations *violations, struct buf *out)
 {
-	size_t mark = violations_down_index(violations, index);
+	unsigned mark = violations_down_index(violations, index);
 
 	value_check(item, reader, violations, out);
 	violations_up(violations, mark);
@@ -217,7 +217,7 @@ value_check_object(const struct field *field, struct reader *reader,
 	const struct field *inner;
 	struct slice        values[SHAPE_FIELDS_MAX] = { 0 };
 	struct reader       value;
-	size_t              mark;
+	unsigned            mark;
 
 	if (reader_peek(reader) != VALUE_MAP) {
 		refuse(violations, RULE_WRONG_TYPE);
@@ -293,7 +293,7 @@ check_once(const struct once *once, const struct slice *objects, uint32_t count,
 	const struct field *culprit =
 	    &once->shape->fields[once->when != ALWAYS ? once->when : once->what];
 	struct slice values[OBJECTS_MAX];
-	size_t       mark;
+	unsigned     mark;
 
 	for (uint32_t i = 0; i < count; i++) {
 		values[i] = once_value(once, objects[i]);

@@ -51,7 +51,7 @@ check_any_map(struct reader *reader, unsigned depth, struct violations *violatio
 {
 	struct slice keys[MAP_KEYS_MAX];
 	uint32_t     count = reader_map(reader);
-	size_t       mark;
+	unsigned     mark;
 
 	if (count > MAP_KEYS_MAX) {
 		refuse(violations, RULE_TOO_MANY);
@@ -74,7 +74,7 @@ check_any_array(struct reader *reader, unsigned depth, struct violations *violat
     struct buf *out)
 {
 	uint32_t count = reader_array(reader);
-	size_t   mark;
+	unsigned mark;
 
 	pack_array(out, count);
 	for (uint32_t i = 0; i < count && reader->status == STATUS_OK; i++) {

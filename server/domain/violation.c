@@ -4,14 +4,15 @@
 #include "proto/pack.h"
 #include "server/domain/violation.h"
 
+_Static_assert(FRAME_DEPTH_MAX < VIOLATION_STEPS_MAX, "a step for each level");
+
 void
 violations_init(struct violations *violations)
 {
 	/* The list is large, and nobody looks behind its count. */
 	violations->count = 0;
 	violations->dropped = 0;
-	violations->prefix_len = 0;
-	violations->prefix[0] = '\0';
+	violations->depth = 0;
 }
 
 static bool
@@ -34,19 +35,37 @@ append(char *path, size_t len, struct slice text)
 	return len;
 }
 
-/* Append KEY as the next step of PATH, of length LEN; returns the new length. */
+/* Append STEP, a key or an index, to PATH, of length LEN; returns the new length. */
 static size_t
-append_step(char *path, size_t len, struct slice key)
+append_step(char *path, size_t len, struct slice step)
 {
+	char digits[sizeof("4294967295")];
+
 	if (len > 0)
 		len = append(path, len, SLICE("."));
-	return append(path, len, key);
+	if (step.data != NULL)
+		return append(path, len, step);
+	snprintf(digits, sizeof(digits), "%u", (unsigned)step.len);
+	return append(path, len, slice_text(digits));
+}
+
+/* Write the prefix to PATH; returns its length. */
+static size_t
+put_prefix(const struct violations *violations, char *path)
+{
+	size_t len = 0;
+
+	path[0] = '\0';
+	for (unsigned i = 0; i < violations->depth && i < VIOLATION_STEPS_MAX; i++)
+		len = append_step(path, len, violations->prefix[i]);
+	return len;
 }
 
 void
 violations_add(struct violations *violations, struct slice key, enum rule rule)
 {
 	struct violation *violation;
+	size_t            len;
 
 	assert(rule < RULE_COUNT);
 	if (violations->count == VIOLATIONS_MAX) {
@@ -55,35 +74,9 @@ violations_add(struct violations *violations, struct slice key, enum rule rule)
 	}
 	violation = &violations->list[violations->count++];
 	violation->rule = rule;
-	memcpy(violation->path, violations->prefix, violations->prefix_len + 1);
+	len = put_prefix(violations, violation->path);
 	if (key.len > 0)
-		append_step(violation->path, violations->prefix_len, key);
-}
-
-size_t
-violations_down(struct violations *violations, struct slice key)
-{
-	size_t mark = violations->prefix_len;
-
-	violations->prefix_len = append_step(violations->prefix, mark, key);
-	return mark;
-}
-
-size_t
-violations_down_index(struct violations *violations, unsigned index)
-{
-	char digits[sizeof("4294967295")];
-	int  len = snprintf(digits, sizeof(digits), "%u", index);
-
-	return violations_down(violations, slice_of(digits, (size_t)len));
-}
-
-void
-violations_up(struct violations *violations, size_t mark)
-{
-	assert(mark <= violations->prefix_len);
-	violations->prefix_len = mark;
-	violations->prefix[mark] = '\0';
+		append_step(violation->path, len, key);
 }
 
 void

@@ -3,11 +3,12 @@
  *
  * A list with room for VIOLATIONS_MAX entries; what comes after that is counted
  * and dropped.  A path names the culprit: "email", "contacts.2.type",
- * "updates.3.set.email".  Paths are built with a prefix that grows and shrinks as
- * the check walks down and up.  A path may hold what a peer sent: printable ASCII is
- * kept, every other byte becomes '?'.
+ * "updates.3.set.email".  It begins with a prefix that grows and shrinks as the check
+ * walks down and up, and is only written out when something is wrong.  A path may hold
+ * what a peer sent: printable ASCII is kept, every other byte becomes '?'.
  *
- * Memory.  Paths are copied into the struct; nothing to free.
+ * Memory.  Paths are copied into the struct; nothing to free.  The keys of the prefix
+ * are the caller's until it has gone up again.
  */
 
 #ifndef DOMAIN_VIOLATION_H
@@ -18,6 +19,7 @@
 #include "proto/status.h"
 
 #define VIOLATION_PATH_BYTES_MAX 120u /* longer paths are cut */
+#define VIOLATION_STEPS_MAX 20u       /* and deeper ones; no message has so many */
 
 struct violation {
 	enum rule rule;
@@ -27,8 +29,8 @@ struct violation {
 struct violations {
 	unsigned         count;   /* entries in list */
 	unsigned         dropped; /* further ones, for which no room was left */
-	size_t           prefix_len;
-	char             prefix[VIOLATION_PATH_BYTES_MAX + 1];
+	unsigned         depth;   /* steps of the prefix */
+	struct slice     prefix[VIOLATION_STEPS_MAX]; /* an index: data NULL, len it */
 	struct violation list[VIOLATIONS_MAX];
 };
 
@@ -40,9 +42,25 @@ void violations_add(struct violations *violations, struct slice key, enum rule r
 
 /* Go down into KEY, or item INDEX, of the prefix; returns what violations_up() takes.
  */
-size_t violations_down(struct violations *violations, struct slice key);
-size_t violations_down_index(struct violations *violations, unsigned index);
-void   violations_up(struct violations *violations, size_t mark);
+static inline unsigned
+violations_down(struct violations *violations, struct slice key)
+{
+	if (violations->depth < VIOLATION_STEPS_MAX)
+		violations->prefix[violations->depth] = key;
+	return violations->depth++;
+}
+
+static inline unsigned
+violations_down_index(struct violations *violations, unsigned index)
+{
+	return violations_down(violations, (struct slice){ NULL, index });
+}
+
+static inline void
+violations_up(struct violations *violations, unsigned mark)
+{
+	violations->depth = mark;
+}
 
 static inline bool
 violations_any(const struct violations *violations)

@@ -242,7 +242,7 @@ push_job(struct request *request)
 static enum status
 refuse_params(struct call *call, const char *key)
 {
-	size_t mark;
+	unsigned mark;
 
 	if (strcmp(key, "params") == 0) {
 		violations_add(&call->violations, slice_text(key), RULE_WRONG_TYPE);

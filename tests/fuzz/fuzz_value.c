@@ -56,7 +56,7 @@ check(const struct field *field, struct slice value, struct buf *out)
 	assert(reader.status == STATUS_OK && reader_peek(&reader) == VALUE_END);
 	assert(good == !violations_any(&violations));
 	assert(good == (out->len > 0));
-	assert(violations.prefix_len == 0);
+	assert(violations.depth == 0);
 	for (unsigned i = 0; i < violations.count; i++)
 		assert(strlen(violations.list[i].path) <= VIOLATION_PATH_BYTES_MAX);
 	return good;

@@ -83,6 +83,30 @@ clean_text_is_strict_utf8(void **state)
 	}
 }
 
+/* Text is looked at eight bytes at a time; a byte counts the same wherever it is. */
+static void
+a_byte_is_as_clean_in_any_place(void **state)
+{
+	(void)state;
+	for (int byte = 0; byte < 256; byte++)
+		for (size_t len = 1; len <= 20; len++)
+			for (size_t place = 0; place < len; place++) {
+				char text[20];
+
+				memset(text, place % 2 == 0 ? '~' : ' ', len);
+				text[place] = (char)byte;
+				assert_int_equal(
+				    text_is_clean(slice_of(text, len), false),
+				    byte >= ' ' && byte <= '~');
+				assert_int_equal(
+				    text_is_clean(slice_of(text, len), true),
+				    (byte >= ' ' && byte <= '~') || byte == '\n' ||
+					byte == '\r' || byte == '\t');
+				assert_int_equal(text_length(slice_of(text, len)),
+				    len - ((byte & 0xc0) == 0x80));
+			}
+}
+
 static void
 lines_are_broken_only_where_they_may_be(void **state)
 {
@@ -426,6 +450,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(clean_text_is_strict_utf8),
+		cmocka_unit_test(a_byte_is_as_clean_in_any_place),
 		cmocka_unit_test(lines_are_broken_only_where_they_may_be),
 		cmocka_unit_test(length_is_counted_in_code_points),
 		cmocka_unit_test(folded_texts_compare_without_case_and_width),

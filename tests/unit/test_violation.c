@@ -14,7 +14,7 @@ static void
 a_path_grows_and_shrinks_with_the_walk(void **state)
 {
 	struct violations violations;
-	size_t            set, contacts, item;
+	unsigned          set, contacts, item;
 
 	(void)state;
 	violations_init(&violations);
@@ -43,7 +43,7 @@ a_long_path_is_cut_and_found_again(void **state)
 {
 	static const char key[] = "a key of a length that nobody needs";
 	struct violations violations;
-	size_t            marks[40];
+	unsigned          marks[40];
 
 	(void)state;
 	violations_init(&violations);
