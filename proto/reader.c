@@ -26,6 +26,16 @@ static const struct {
 	// clang-format on
 };
 
+/* Nil, booleans and numbers. */
+const unsigned char reader_scalar_bytes[32] = {
+	// clang-format off
+	/* c0 */ 1, 0, 1, 1, 0, 0, 0, 0,
+	/* c8 */ 0, 0, 5, 9, 2, 3, 5, 9,
+	/* d0 */ 2, 3, 5, 9, 0, 0, 0, 0,
+	/* d8 */ 0, 0, 0, 0, 0, 0, 0, 0,
+	// clang-format on
+};
+
 enum {
 	FIRST_TRUE = 0xc3,
 	FIRST_FLOAT32 = 0xca,

@@ -64,9 +64,12 @@ uint32_t     reader_map(struct reader *reader);    /* then so many pairs follow 
  */
 bool reader_integer(struct reader *reader, int64_t *value);
 
-/* How reader_text() and reader_value() take what is no short text. */
+/* How reader_text() and reader_value() take what is not short. */
 struct slice reader_long_text(struct reader *reader);
 struct slice reader_long_value(struct reader *reader);
+
+/* How long a value is that begins with c0 to df, if this byte says so; else 0. */
+extern const unsigned char reader_scalar_bytes[32];
 
 /* The bytes of the next value if it is a text of at most 31 bytes; otherwise 0. */
 static inline size_t
@@ -92,12 +95,31 @@ reader_text(struct reader *reader)
 	return slice_of(start + 1, len - 1);
 }
 
+/* The bytes of the next value if its first byte tells how many; otherwise 0. */
+static inline size_t
+reader_short_value(const struct reader *reader)
+{
+	size_t        len = 1;
+	unsigned char first;
+
+	if (reader->at == reader->end)
+		return 0;
+	first = (unsigned char)*reader->at;
+	if (first >= 0xa0 && first < 0xc0)
+		len += first & 0x1f;
+	else if (first >= 0xc0 && first < 0xe0)
+		len = reader_scalar_bytes[first - 0xc0];
+	else if (first >= 0x80 && first < 0xa0)
+		return 0;
+	return len <= (size_t)(reader->end - reader->at) ? len : 0;
+}
+
 /* Take one value of any type, containers whole, and return its bytes. */
 static inline struct slice
 reader_value(struct reader *reader)
 {
 	const char *start = reader->at;
-	size_t      len = reader_short_text(reader);
+	size_t      len = reader_short_value(reader);
 
 	if (len == 0)
 		return reader_long_value(reader);

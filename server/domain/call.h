@@ -35,10 +35,12 @@ struct identity {
 	uint64_t      token;  /* its id; 0: an operator on the unix socket, or nobody */
 	uint32_t      store;  /* the one that exists for this call; 0: none */
 	uint64_t      scopes; /* SCOPE_BIT()s */
-	uint64_t      customer;   /* bound to this one; 0: any of the store */
-	int64_t       expires_at; /* wall clock, ms; 0: never */
-	uint64_t      epoch;      /* domain_token_epoch() when this was read */
-	bool          has_key;    /* is who it is by KEY, not by a secret */
+	uint64_t      customer;          /* bound to this one; 0: any of the store */
+	int64_t       expires_at;        /* wall clock, ms; 0: never */
+	uint64_t      epoch;             /* domain_token_epoch() when this was read */
+	bool          knows_store;       /* STORE's record was read, and … */
+	bool          revision_required; /* … says that updates must name theirs */
+	bool          has_key;           /* is who it is by KEY, not by a secret */
 	unsigned char key[IDENTITY_KEY_BYTES];
 };
 

@@ -29,10 +29,10 @@ void domain_hash(const struct domain *domain, struct slice secret, unsigned char
 /* Which identity does the record of a token give? */
 void identity_read(const struct record *token, struct identity *who);
 
-/* Read at start how often tokens have changed. */
+/* Read at start how often tokens and stores have changed. */
 void domain_load_token_epoch(struct domain *domain, struct kv_txn *txn);
 
-/* Note in TXN, and for domain_committed(), that a token changes. */
+/* Note in TXN, and for domain_committed(), that a token or a store changes. */
 void domain_step_token_epoch(struct domain *domain, struct kv_txn *txn);
 
 #endif

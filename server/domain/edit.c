@@ -1,5 +1,7 @@
 #include <assert.h>
 #include <sodium.h>
+#include <stddef.h>
+#include <string.h>
 
 #include "proto/pack.h"
 #include "server/domain/change.h"
@@ -12,14 +14,16 @@ static void
 begin(struct edit *edit, struct call *call, struct kv_txn *txn, const struct kind *kind,
     enum edit_op op)
 {
-	*edit = (struct edit){
-		.call = call,
-		.txn = txn,
-		.kind = kind,
-		.shape = kind_shape(kind),
-		.store = kind_store(kind, call),
-		.op = op,
-	};
+	/* Not the places of the records: nobody looks at those that are absent. */
+	memset(edit, 0, offsetof(struct edit, old));
+	record_init(&edit->old);
+	record_init(&edit->new);
+	edit->call = call;
+	edit->txn = txn;
+	edit->kind = kind;
+	edit->shape = kind_shape(kind);
+	edit->store = kind_store(kind, call);
+	edit->op = op;
 }
 
 /* Ten random letters and digits; 62^10 makes a clash unlikely, index_check() makes it

@@ -33,18 +33,18 @@ struct edit {
 	uint32_t            store; /* 0 for records of the server */
 	uint64_t            id;
 	enum edit_op        op;
-	const struct patch
-		     *patch; /* what was asked for; NULL for the server's own doings */
-	struct record old;   /* empty at creation */
-	struct record new;   /* empty at deletion */
-	uint64_t differ;     /* edit_check(): the places of OLD and NEW that are not the
-				same, revision and updated_at aside */
-	bool changed;        /* edit_check(): the record will be written */
-	bool has_secret;     /* the hook stores a new password: a change too */
-	bool drop_secret;    /* the hook drops the password */
+	const struct patch *patch; /* what was asked for; NULL: the server's own */
+	uint64_t differ;  /* edit_check(): the places of OLD and NEW that are not the
+			     same, revision and updated_at aside */
+	bool changed;     /* edit_check(): the record will be written */
+	bool has_secret;  /* the hook stores a new password: a change too */
+	bool drop_secret; /* the hook drops the password */
 	/* For the hooks alone, between before and after. */
 	uint64_t *members;
 	size_t    member_count;
+
+	struct record old; /* empty at creation */
+	struct record new; /* empty at deletion */
 };
 
 /* Begin to create a record with the given ID, or the next one if that is 0. */

@@ -9,6 +9,7 @@
 #include "server/domain/domain_private.h"
 #include "server/domain/kind.h"
 #include "server/domain/record.h"
+#include "server/domain/store.h"
 
 #define TOKEN_EPOCH SLICE("token epoch")
 
@@ -79,6 +80,17 @@ identity_read(const struct record *record, struct identity *who)
 		who->scopes |= scope_bit(reader_text(&reader));
 }
 
+/* Note what WHO's store says about every update.  One that is damaged is no news here:
+ * whoever needs more of it will find out. */
+static void
+read_store(struct kv_txn *txn, struct identity *who)
+{
+	who->revision_required = store_wants_revision(txn, who->store);
+	who->knows_store = txn->status == STATUS_OK;
+	if (txn->status == STATUS_DAMAGED)
+		txn->status = STATUS_OK;
+}
+
 /* Who is behind the token with that ID?  NOT_FOUND, UNAUTHENTICATED. */
 static enum status
 identify_id(struct kv_txn *txn, uint64_t id, int64_t now_ms, struct identity *who)
@@ -99,6 +111,8 @@ identify_id(struct kv_txn *txn, uint64_t id, int64_t now_ms, struct identity *wh
 		*who = (struct identity){ 0 };
 		return STATUS_UNAUTHENTICATED;
 	}
+	if (txn->status == STATUS_OK)
+		read_store(txn, who);
 	return txn->status;
 }
 

@@ -3,6 +3,7 @@
 #include "server/domain/customer.h"
 #include "server/domain/kind.h"
 #include "server/domain/member.h"
+#include "server/domain/store.h"
 #include "server/domain/token.h"
 
 static const struct kind kinds[RECORD_KIND_COUNT] = {
@@ -11,6 +12,7 @@ static const struct kind kinds[RECORD_KIND_COUNT] = {
 		.unique = KV_STORE_UNIQUE,
 		.index = NO_TABLE,
 		.of_server = true,
+		.after = store_after,
 	},
 	[RECORD_TOKEN] = {
 		.records = KV_TOKEN,

@@ -4,6 +4,7 @@
 #include "proto/pack.h"
 #include "proto/reader.h"
 #include "server/domain/customer.h"
+#include "server/domain/domain_private.h"
 #include "server/domain/edit.h"
 #include "server/domain/idempotency.h"
 #include "server/domain/modify_internal.h"
@@ -139,14 +140,28 @@ modify_check_delete(struct call *call)
 
 /* ---- carrying out, on the writer ---- */
 
+/* Must a change of EDIT's record name its revision? */
+static bool
+revision_is_required(const struct edit *edit)
+{
+	const struct identity *who = &edit->call->who;
+
+	if (edit->kind->of_server)
+		return false;
+	/* What is known of the store holds as long as nothing has changed since, this
+	 * batch included. */
+	if (who->knows_store && who->epoch == edit->call->domain->token_epoch_next)
+		return who->revision_required;
+	return store_wants_revision(edit->txn, edit->store);
+}
+
 /* Does the revision permit the change?  Call after the record was found. */
 static enum status
 check_revision(const struct edit *edit, const struct patch *patch)
 {
 	int64_t revision = record_integer(&edit->old, COMMON_REVISION);
 
-	if (patch->if_revision == 0 && !edit->kind->of_server &&
-	    store_wants_revision(edit->txn, edit->store))
+	if (patch->if_revision == 0 && revision_is_required(edit))
 		return STATUS_REVISION_REQUIRED;
 	if (patch->if_revision == 0 || patch->if_revision == revision)
 		return STATUS_OK;

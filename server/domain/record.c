@@ -18,6 +18,7 @@ record_split(struct record *record, const struct shape *shape, struct slice byte
 {
 	struct reader reader;
 	unsigned      hint = 0;
+	bool          is_canonical = true;
 
 	record_init(record);
 	reader_init(&reader, bytes);
@@ -28,51 +29,54 @@ record_split(struct record *record, const struct shape *shape, struct slice byte
 
 		if (place < 0 || record_has(record, (unsigned)place))
 			return false;
+		if ((unsigned)place < hint || start + key_bytes(key) != reader.at)
+			is_canonical = false;
 		hint = (unsigned)place + 1;
-		if (start + key_bytes(key) == reader.at)
-			record->keyed |= FIELD_BIT(place);
 		record->field[place] = reader_value(&reader);
 		record->present |= FIELD_BIT(place);
 	}
+	if (is_canonical)
+		record->split = record->kept = record->present;
 	return reader.status == STATUS_OK && reader_peek(&reader) == VALUE_END;
 }
 
-/* The key and the value at PLACE as they lie one behind the other; empty: apart. */
+/* The pairs from FIRST to LAST, as record_split() has found them. */
 static struct slice
-pair_at(const struct record *record, const struct shape *shape, unsigned place)
+pairs(const struct record *record, const struct shape *shape, unsigned first,
+    unsigned last)
 {
-	struct slice value = record->field[place];
-	size_t       front = key_bytes(shape->fields[place].name);
+	const char *start =
+	    record->field[first].data - key_bytes(shape->fields[first].name);
+	const char *end = record->field[last].data + record->field[last].len;
 
-	if ((record->keyed & FIELD_BIT(place)) == 0)
-		return slice_of(NULL, 0);
-	return slice_of(value.data - front, front + value.len);
+	return slice_of(start, (size_t)(end - start));
 }
 
 void
 record_pack(const struct record *record, const struct shape *shape, uint64_t mask,
     struct buf *buf)
 {
-	uint64_t     places = record->present & mask;
-	struct slice run = { NULL, 0 }; /* pairs one behind the other, not packed yet */
+	uint64_t left = record->present & mask;
+	uint64_t kept = left & record->kept;
+	/* Where something goes that was there, or comes that was not. */
+	uint64_t breaks = (left | record->split) & ~kept;
 
-	pack_map(buf, (uint32_t)__builtin_popcountll(places));
-	for (; places != 0; places &= places - 1) {
-		unsigned     place = (unsigned)__builtin_ctzll(places);
-		struct slice pair = pair_at(record, shape, place);
+	pack_map(buf, (uint32_t)__builtin_popcountll(left));
+	while (left != 0) {
+		unsigned place = (unsigned)__builtin_ctzll(left);
+		uint64_t behind = breaks & ~(FIELD_BIT(place) - 1);
+		uint64_t run = left & ((behind & -behind) - 1); /* up to a break */
 
-		if (run.len > 0 && pair.data == run.data + run.len) {
-			run.len += pair.len;
-			continue;
-		}
-		pack_raw(buf, run);
-		run = pair;
-		if (pair.len == 0) {
+		if (run != 0) {
+			pack_raw(buf, pairs(record, shape, place,
+					  63 - (unsigned)__builtin_clzll(run)));
+		} else {
+			run = FIELD_BIT(place);
 			pack_text(buf, shape->fields[place].name);
 			pack_raw(buf, record->field[place]);
 		}
+		left &= ~run;
 	}
-	pack_raw(buf, run);
 }
 
 uint64_t
@@ -126,7 +130,7 @@ record_set(struct record *record, unsigned place, struct slice packed)
 {
 	record->field[place] = packed;
 	record->present |= FIELD_BIT(place);
-	record->keyed &= ~FIELD_BIT(place);
+	record->kept &= ~FIELD_BIT(place);
 }
 
 /* Set the field to what BUF holds: bytes of ARENA. */

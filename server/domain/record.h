@@ -18,8 +18,9 @@
 #include "server/base/arena.h"
 
 struct record {
-	uint64_t     present; /* FIELD_BIT()s */
-	uint64_t     keyed;   /* of these, those in front of whose value the key lies */
+	uint64_t present; /* FIELD_BIT()s */
+	uint64_t split;   /* what record_split() found, if in the order of the shape */
+	uint64_t kept;    /* of that, what was not set since */
 	struct slice field[SHAPE_FIELDS_MAX]; /* packed values, by place in the shape */
 };
 
@@ -29,7 +30,7 @@ struct record {
 static inline void
 record_init(struct record *record)
 {
-	record->present = record->keyed = 0;
+	record->present = record->split = record->kept = 0;
 }
 
 static inline bool

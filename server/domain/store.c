@@ -1,6 +1,7 @@
 #include "server/domain/store.h"
 #include "proto/reader.h"
-#include "server/domain/kind.h"
+#include "server/domain/domain_private.h"
+#include "server/domain/edit.h"
 
 bool
 store_get(struct kv_txn *txn, uint32_t store, struct record *record)
@@ -40,6 +41,12 @@ store_wants_revision(struct kv_txn *txn, uint32_t store)
 
 	return store_get(txn, store, &record) &&
 	       record_bool(&record, STORE_REVISION_REQUIRED);
+}
+
+void
+store_after(struct edit *edit)
+{
+	domain_step_token_epoch(edit->call->domain, edit->txn);
 }
 
 int64_t

@@ -1,5 +1,6 @@
 /*
- * store -- what a store's record says about the rules that hold in it.
+ * store -- what a store's record says about the rules that hold in it, and the hook
+ * of its kind.
  */
 
 #ifndef DOMAIN_STORE_H
@@ -7,6 +8,8 @@
 
 #include "server/domain/record.h"
 #include "server/kv/kv.h"
+
+struct edit;
 
 /* The record of STORE, valid as long as the bytes of TXN.  False: none, or TXN failed.
  */
@@ -17,6 +20,9 @@ bool store_has_language(struct kv_txn *txn, uint32_t store, struct slice languag
 
 /* Must every update in the store name the revision that it means to change? */
 bool store_wants_revision(struct kv_txn *txn, uint32_t store);
+
+/* What was found out about the store holds no longer. */
+void store_after(struct edit *edit);
 
 /* How long an anonymisation waits before it starts. */
 int64_t store_grace_ms(struct kv_txn *txn, uint32_t store);

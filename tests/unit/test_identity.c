@@ -184,6 +184,34 @@ identify(struct domain_fixture *f, struct identity *who)
 	return status;
 }
 
+/* What is known of a store with an identity ends before the change is committed. */
+static void
+what_a_store_demands_holds_at_once(void **state)
+{
+	static const char      update[] = "{'id': 1, 'set': {'phone': '1'}}";
+	struct domain_fixture *f = *state;
+	struct identity        shop = f->who;
+
+	assert_int_equal(renew(f, &shop), STATUS_OK);
+	assert_true(shop.knows_store);
+	assert_false(shop.revision_required);
+	must_do(f, "customer.create", "{'set': {'email': 'ada@example.com'}}");
+	domain_identify_operator(&f->who);
+	must_do(f, "store.update", "{'id': 1, 'set': {'revision_required': true}}");
+	f->who = shop;
+	atomic_store(&f->domain->token_epoch, shop.epoch); /* as before the commit */
+	refused(f, "customer.update", update, STATUS_REVISION_REQUIRED);
+	domain_committed(f->domain);
+	assert_int_equal(renew(f, &shop), STATUS_OK);
+	assert_true(shop.revision_required);
+	f->who = shop;
+	refused(f, "customer.update", update, STATUS_REVISION_REQUIRED);
+	domain_identify_operator(&f->who);
+	must_do(f, "store.update", "{'id': 1, 'set': {'revision_required': false}}");
+	f->who = shop;
+	must_do(f, "customer.update", update);
+}
+
 /* Put VALUE in the place of what TABLE says of the one who is asked for. */
 static void
 overwrite(
@@ -324,6 +352,7 @@ main(void)
 		T(a_token_without_an_end_stays),
 		T(many_tokens_go_together),
 		T(an_operator_stays_one),
+		T(what_a_store_demands_holds_at_once),
 		T(a_damaged_token_is_damage_not_a_wrong_token),
 		T(a_scope_of_a_newer_server_grants_nothing),
 		T(a_token_whose_secret_is_lost_can_still_be_deleted),
