@@ -283,6 +283,18 @@ message_decode(struct message *message, struct slice frame)
 }
 
 void
+message_move(struct message *message, const char *from, const char *to)
+{
+	struct slice *const slices[] = { &message->method, &message->args,
+		&message->meta.token, &message->meta.idempotency_key,
+		&message->meta.traceparent, &message->error, &message->result };
+
+	for (size_t i = 0; i < sizeof(slices) / sizeof(slices[0]); i++)
+		if (slices[i]->len > 0)
+			slices[i]->data = to + (slices[i]->data - from);
+}
+
+void
 message_pack_request(struct buf *buf, uint32_t msgid, struct slice method)
 {
 	pack_array(buf, REQUEST_COUNT);

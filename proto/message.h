@@ -59,6 +59,9 @@ struct message {
  */
 enum status message_decode(struct message *message, struct slice frame);
 
+/* Let MESSAGE, decoded from bytes at FROM, point into a copy of them at TO. */
+void message_move(struct message *message, const char *from, const char *to);
+
 /* Append everything of a request but its params, which the caller packs next. */
 void message_pack_request(struct buf *buf, uint32_t msgid, struct slice method);
 

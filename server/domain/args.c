@@ -17,14 +17,10 @@ take(struct args *args, struct call *call, enum argument arg, struct reader *rea
 		return;
 	}
 	mark = violations_down(&call->violations, field->name);
-	buf_clear(call->scratch, call->scratch->bytes_max);
-	if (value_check(field, reader, &call->violations, call->scratch)) {
-		args->value[arg] = arena_copy(call->arena, buf_slice(call->scratch));
+	if (value_take(field, reader, &call->violations, call->scratch, call->arena,
+		&args->value[arg]))
 		args->present |= ARG_BIT(arg);
-	}
 	violations_up(&call->violations, mark);
-	if (call->scratch->failed)
-		call->arena->failed = true;
 }
 
 void

@@ -11,7 +11,7 @@ struct call;
 
 struct args {
 	uint64_t     present;          /* ARG_BIT()s */
-	struct slice value[ARG_COUNT]; /* canonical (value.h), in the call's arena */
+	struct slice value[ARG_COUNT]; /* canonical (value.h); as long as the call */
 };
 
 /*

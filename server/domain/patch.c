@@ -32,6 +32,7 @@ take(struct patch *patch, struct call *call, const struct shape *shape, unsigned
     struct reader *reader, bool creating)
 {
 	const struct field *field = &shape->fields[place];
+	struct slice        value;
 
 	if (!check_settable(call, field, creating)) {
 		reader_value(reader);
@@ -44,12 +45,9 @@ take(struct patch *patch, struct call *call, const struct shape *shape, unsigned
 		patch->clear |= FIELD_BIT(place);
 		return;
 	}
-	buf_clear(call->scratch, call->scratch->bytes_max);
-	if (value_check(field, reader, &call->violations, call->scratch))
-		record_set(&patch->set, place,
-		    arena_copy(call->arena, buf_slice(call->scratch)));
-	if (call->scratch->failed)
-		call->arena->failed = true;
+	if (value_take(
+		field, reader, &call->violations, call->scratch, call->arena, &value))
+		record_set(&patch->set, place, value);
 }
 
 /* Take one pair of `set`.  False when the token does not permit the field. */

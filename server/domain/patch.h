@@ -4,7 +4,7 @@
  * Everything that can be decided without the database has been decided when a
  * patch exists: known fields, permitted ones, values in canonical form.
  *
- * Memory.  In the call's arena.
+ * Memory.  In the call's arena, and in its bytes.
  */
 
 #ifndef DOMAIN_PATCH_H

@@ -46,6 +46,13 @@ static const struct text_kind {
 	// clang-format on
 };
 
+/* There are at most as many characters as bytes, and one if there is a byte. */
+static bool
+is_surely_within(const struct field *field, struct slice text)
+{
+	return (int64_t)text.len <= field->max && field->min <= (int64_t)(text.len > 0);
+}
+
 /* Does TEXT break a rule of FIELD, and which one?  SCRATCH may fail, as for emails. */
 static bool
 text_breaks(
@@ -57,7 +64,7 @@ text_breaks(
 	*rule = RULE_BAD_TEXT;
 	if (!text_is_clean(text, kind->is_multiline))
 		return true;
-	if (kind->length != NULL) {
+	if (kind->length != NULL && !is_surely_within(field, text)) {
 		length = (int64_t)kind->length(text);
 		*rule = too_short(field, text.len);
 		if (length < field->min)
@@ -251,4 +258,24 @@ value_check(const struct field *field, struct reader *reader,
 		return true;
 	out->len = start; /* a failure of OUT stays */
 	return false;
+}
+
+bool
+value_take(const struct field *field, struct reader *reader,
+    struct violations *violations, struct buf *scratch, struct arena *arena,
+    struct slice *value)
+{
+	const char *start = reader->at;
+	bool        is_good;
+
+	buf_clear(scratch, scratch->bytes_max);
+	is_good = value_check(field, reader, violations, scratch);
+	if (scratch->failed)
+		arena->failed = true;
+	if (!is_good)
+		return false;
+	*value = slice_of(start, (size_t)(reader->at - start));
+	if (!slice_equal(*value, buf_slice(scratch)))
+		*value = arena_copy(arena, buf_slice(scratch));
+	return true;
 }

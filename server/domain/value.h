@@ -16,6 +16,7 @@
 
 #include "proto/field.h"
 #include "proto/reader.h"
+#include "server/base/arena.h"
 #include "server/domain/violation.h"
 
 /*
@@ -29,5 +30,14 @@
  */
 bool value_check(const struct field *field, struct reader *reader,
     struct violations *violations, struct buf *out);
+
+/*
+ * The same, and *VALUE is the canonical value: what READER has passed if that is
+ * canonical already, as nearly everything is; otherwise a copy in ARENA, made in
+ * SCRATCH. Memory failures show in ARENA.
+ */
+bool value_take(const struct field *field, struct reader *reader,
+    struct violations *violations, struct buf *scratch, struct arena *arena,
+    struct slice *value);
 
 #endif

@@ -424,16 +424,18 @@ begin_detached(struct request *request)
 		answer(request, status);
 }
 
-/* Let REQUEST, whose bytes are FRAME, outlive the connection's input. */
+/* Let REQUEST, decoded from FRAME, outlive the connection's input. */
 static void
 dispatch_detached(struct conn *conn, struct request *request,
-    const struct method *method, struct slice frame)
+    const struct method *method, struct slice frame, const struct message *message,
+    enum status decoded)
 {
-	struct message message;
+	struct message moved = *message;
+	struct slice   kept;
 	enum status    status;
 
 	request->arena.secret = true; /* there may be a password or a token in it */
-	frame = arena_copy(&request->arena, frame);
+	kept = arena_copy(&request->arena, frame);
 	if (request->arena.failed) {
 		request_give(request);
 		conn_refuse(conn, STATUS_NO_MEMORY, NULL);
@@ -444,8 +446,8 @@ dispatch_detached(struct conn *conn, struct request *request,
 	link_append(&conn->requests, &request->link);
 	conn->weight += request->weight;
 	metric_add(request->loop->metrics, METRIC_REQUESTS_OPEN, 1);
-	status = message_decode(&message, frame);
-	status = prepare(request, conn, method, &message, status);
+	message_move(&moved, frame.data, kept.data);
+	status = prepare(request, conn, method, &moved, decoded);
 	if (status == STATUS_OK)
 		begin_detached(request);
 	else
@@ -488,7 +490,7 @@ dispatch_request(struct conn *conn, const struct message *message, struct slice 
 	request->begun_us = conn->loop->now_us;
 	metric_add(conn->loop->metrics, METRIC_REQUESTS, 1);
 	if (is_detached(method))
-		dispatch_detached(conn, request, method, frame);
+		dispatch_detached(conn, request, method, frame, message, decoded);
 	else
 		dispatch_inline(conn, request, method, message, decoded);
 }
