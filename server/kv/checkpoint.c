@@ -201,6 +201,17 @@ run(void *context)
 }
 
 enum status
+kv_checkpoint_status(struct kv *kv)
+{
+	enum status status;
+
+	pthread_mutex_lock(&kv->mutex);
+	status = kv->checkpoint_status;
+	pthread_mutex_unlock(&kv->mutex);
+	return status;
+}
+
+enum status
 checkpoint_start(struct kv *kv)
 {
 	sigset_t others, before;

@@ -90,6 +90,13 @@ void kv_close(struct kv *kv);
  * ever. */
 uint64_t kv_sequence(const struct kv *kv);
 
+/*
+ * How the last attempt ended to carry what is committed into the file.  After a failure
+ * the next attempt follows by itself; until one succeeds all is kept in the journals,
+ * as long as they have room.  Any thread.
+ */
+enum status kv_checkpoint_status(struct kv *kv);
+
 /* Bytes in use of the file and of what is to go there, and the bound. */
 void kv_usage(const struct kv *kv, uint64_t *bytes_used, uint64_t *bytes_max);
 
@@ -186,8 +193,8 @@ struct kv_progress {
  * keeps dead pages from reuse all the time.
  *
  * INVALID: PATH exists.  CANCELLED: it was stopped.  STORAGE_FAILED, also if the
- * environment had to be reopened; STORAGE_FULL, DAMAGED, NO_MEMORY.  Each with a sentence
- * in WHY, and nothing left at PATH.
+ * environment had to be reopened; STORAGE_FULL, DAMAGED, NO_MEMORY.  Each with a
+ * sentence in WHY, and nothing left at PATH.
  */
 enum status kv_copy(struct kv *kv, const char *path, struct kv_progress *progress,
     char *why, size_t why_size);

@@ -27,12 +27,29 @@ push(struct housekeep *housekeep)
 	housekeep->is_pending = writer_push(housekeep->server->writer, &housekeep->op);
 }
 
+/* Log that STATUS, which was *BEFORE, of what EVENT names is another now. */
+static void
+report(struct housekeep *housekeep, const char *event, enum status *before,
+    enum status status)
+{
+	if (status != *before)
+		log_put(housekeep->server->log,
+		    status == STATUS_OK ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, event,
+		    (struct log_field[]){
+			LOG_TEXT("status", status_info(status)->name), LOG_END });
+	*before = status;
+}
+
 static void
 on_timer(struct ev_loop *ev, struct ev_timer *timer, int events)
 {
+	struct housekeep *housekeep = timer->data;
+
 	(void)ev;
 	(void)events;
-	push(timer->data);
+	push(housekeep);
+	report(housekeep, "checkpoint", &housekeep->checkpoint_status,
+	    kv_checkpoint_status(housekeep->server->kv));
 }
 
 static enum status
@@ -61,13 +78,8 @@ on_done(struct loop_mail *mail)
 	enum status       status = housekeep->op.status;
 
 	housekeep->is_pending = false;
-	if (status != housekeep->status && status != STATUS_SHUTTING_DOWN)
-		log_put(housekeep->server->log,
-		    status == STATUS_OK ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
-		    "housekeeping",
-		    (struct log_field[]){
-			LOG_TEXT("status", status_info(status)->name), LOG_END });
-	housekeep->status = status;
+	if (status != STATUS_SHUTTING_DOWN)
+		report(housekeep, "housekeeping", &housekeep->status, status);
 	if (status == STATUS_OK && housekeep->has_more)
 		push(housekeep);
 }

@@ -4,6 +4,7 @@
  * Each piece is an operation of the writer like any other, so it shares a commit
  * with what is going on.  When a piece leaves something over, the next follows at
  * once.  What is due is due by the trusted time: a clock that jumps destroys nothing.
+ * Once a second it is also looked whether the file follows the journals.
  *
  * Threads.  The first loop's; apply() and done() of the operation run on the writer.
  */
@@ -28,7 +29,9 @@ struct housekeep {
 	bool                is_pending; /* the operation is the writer's */
 	bool                has_more;   /* the last piece left something over */
 	bool                is_stopped;
-	enum status         status; /* of the last piece, so a failure is logged once */
+
+	/* Of the last piece and of the last checkpoint: a failure is logged once. */
+	enum status status, checkpoint_status;
 };
 
 void housekeep_start(

@@ -1,6 +1,7 @@
 """Every way to write meets the full disk: refused by name, or done; and all goes on afterwards."""
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -121,6 +122,21 @@ def works(c, method, args):
     except Refused as refusal:
         assert refusal.code == "STORAGE_FULL" and refusal.retryable, refusal
         return False
+
+
+def test_a_checkpoint_without_room_is_logged_once_until_it_has_some(world):
+    def logged():
+        return [json.loads(line)["status"] for line in world.server.log
+                if '"event":"checkpoint"' in line]
+
+    def is_logged_while_writing():
+        works(world.c, "customer.update", {"id": world.spare[0]["id"],
+                                           "set": {"notes": fresh("x" * 3900)}})
+        return logged()[-1:] == ["STORAGE_FULL"]
+    with world.full():
+        wait_until(is_logged_while_writing, "the failure is logged")
+    wait_until(lambda: logged()[-1] == "OK", "the end of it is logged")
+    assert all(one != next for one, next in itertools.pairwise(logged()))
 
 
 @pytest.mark.parametrize("method", ["server.backup", "server.scrub"])
