@@ -151,17 +151,21 @@ pack_details(struct buf *buf)
 static bool
 answer_calls(struct work *work, unsigned *answered, enum status status)
 {
-	struct buf result, details;
-	bool       is_new = *answered < work->call_count;
+	struct call_made *made;
+	struct buf        result, details;
+	unsigned          place = 0;
+	bool              is_new = *answered < work->call_count;
 
 	buf_init(&result, FRAME_BYTES_MAX);
 	buf_init(&details, FRAME_BYTES_MAX);
 	pack_result(&result);
 	pack_details(&details);
-	for (; *answered < work->call_count; ++*answered) {
-		struct answer *answer = &work->calls[*answered]->answer;
+	TAILQ_FOREACH (made, &work->calls, link) {
+		struct answer *answer = &made->answer;
 
-		check_args(work->calls[*answered]);
+		if (place++ < *answered)
+			continue;
+		check_args(made);
 		*answer = (struct answer){ .status = status };
 		if (status == STATUS_OK)
 			answer->result =
@@ -170,6 +174,7 @@ answer_calls(struct work *work, unsigned *answered, enum status status)
 			answer->details =
 			    arena_copy(work_arena(work), buf_slice(&details));
 	}
+	*answered = work->call_count;
 	buf_fini(&result);
 	buf_fini(&details);
 	return is_new;
@@ -196,15 +201,16 @@ check_answer(const struct work *work)
 static void
 serve(struct work *work, enum status status)
 {
-	unsigned answered = 0;
+	struct call_made *made;
+	unsigned          answered = 0;
 
 	for (unsigned i = 0; i < ROUNDS_MAX; i++) {
 		work->is_answered = false;
 		work->fault_count = 0;
 		work->header_count = 0;
 		work->revision = 0;
-		for (unsigned k = 0; k < work->call_count; k++)
-			work->calls[k]->is_mentioned = false;
+		TAILQ_FOREACH (made, &work->calls, link)
+			made->is_mentioned = false;
 		work->route->serve(work);
 		/* Nobody is there, so each call is over at once; now say how. */
 		if (!answer_calls(work, &answered, status))
@@ -261,6 +267,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	work.parameters[PARAMETER_ID] =
 	    work.format->ids_are_uids ? SLICE("XAyRWNUzyN") : SLICE("7");
 	exchange.request.method = work.route->method;
+	TAILQ_INIT(&work.calls);
 	arena_init(&exchange.arena, HTTP_ARENA_BYTES_MAX);
 	engine_init(&engine, &upstream, &settings);
 	serve(&work, (enum status)(data[1] % STATUS_COUNT));

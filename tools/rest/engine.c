@@ -69,11 +69,13 @@ admit(struct work *work)
 static void
 advance(struct work *work)
 {
+	struct call_made *made;
+
 	work->fault_count = 0;
 	work->header_count = 0;
 	work->revision = 0;
-	for (unsigned i = 0; i < work->call_count; i++)
-		work->calls[i]->is_mentioned = false;
+	TAILQ_FOREACH (made, &work->calls, link)
+		made->is_mentioned = false;
 	if (!work->is_refused) {
 		if (admit(work))
 			work->route->serve(work);
@@ -258,6 +260,7 @@ begin(struct engine *engine, struct http_exchange *exchange,
 		.any = match->any,
 		.now_ms = clock_wall_ms(),
 	};
+	TAILQ_INIT(&work->calls);
 	memcpy(work->parameters, match->parameters, sizeof(work->parameters));
 	arena_init(&work->page, WORK_PAGE_BYTES_MAX);
 	exchange->context = work;

@@ -56,6 +56,11 @@ work_fault(
 
 	if (work->fault_count == FAULTS_MAX)
 		return NULL;
+	if (work->faults == NULL)
+		work->faults =
+		    arena_alloc(work_arena(work), FAULTS_MAX * sizeof(*noted));
+	if (work->faults == NULL)
+		return NULL; /* nor will there be memory for a call */
 	noted = &work->faults[work->fault_count++];
 	*noted = (struct field_fault){ .fault = fault, .row = row };
 	snprintf(noted->path, sizeof(noted->path), "%s", path);

@@ -67,12 +67,13 @@ on_answer(void *user, enum customerd_status status, struct customerd_slice resul
 static struct call_made *
 find_call(struct work *work, enum method_number method, struct slice args)
 {
-	for (unsigned i = 0; i < work->call_count; i++)
-		if (work->calls[i]->method == method &&
-		    work->calls[i]->is_probe == work->probes &&
-		    slice_equal(work->calls[i]->args, args))
-			return work->calls[i];
-	return NULL;
+	struct call_made *made;
+
+	TAILQ_FOREACH (made, &work->calls, link)
+		if (made->method == method && made->is_probe == work->probes &&
+		    slice_equal(made->args, args))
+			break;
+	return made;
 }
 
 /* The client's key for its request, or one made of it for each call of several. */
@@ -141,7 +142,8 @@ call(struct work *work, enum method_number method, struct slice args,
 			.is_probe = work->probes };
 		if (work_arena(work)->failed)
 			return NULL;
-		work->calls[work->call_count++] = made;
+		TAILQ_INSERT_TAIL(&work->calls, made, link);
+		work->call_count++;
 		send_call(made);
 	}
 	return made->is_done ? &made->answer : NULL;
@@ -162,12 +164,14 @@ work_call_page(struct work *work, enum method_number method, struct slice args)
 void
 work_forget_page(struct work *work)
 {
-	unsigned i = 0;
+	struct call_made *made;
 
-	while (i < work->call_count && !work->calls[i]->is_page)
-		i++;
-	assert(i < work->call_count && work->calls[i]->is_done);
-	work->calls[i] = work->calls[--work->call_count];
+	TAILQ_FOREACH (made, &work->calls, link)
+		if (made->is_page)
+			break;
+	assert(made != NULL && made->is_done);
+	TAILQ_REMOVE(&work->calls, made, link);
+	work->call_count--;
 	arena_reset(&work->page);
 }
 
@@ -180,11 +184,12 @@ work_call_as_operator(struct work *work, enum method_number method, struct slice
 void
 work_cancel(struct work *work)
 {
+	struct call_made *made;
+
 	work->is_gone = true;
-	for (unsigned i = 0; i < work->call_count && work->pending > 0; i++)
-		if (!work->calls[i]->is_done)
-			customerd_async_cancel(
-			    work->engine->upstream->async, work->calls[i]->id);
+	TAILQ_FOREACH (made, &work->calls, link)
+		if (!made->is_done)
+			customerd_async_cancel(work->engine->upstream->async, made->id);
 	assert(work->pending == 0);
 }
 
@@ -194,6 +199,7 @@ work_again(struct work *work)
 	assert(work->pending == 0);
 	if (++work->tries == WORK_TRIES_MAX)
 		return false;
+	TAILQ_INIT(&work->calls);
 	work->call_count = 0;
 	work->runs_again = true;
 	return true;
@@ -202,10 +208,12 @@ work_again(struct work *work)
 bool
 work_first_time(struct work *work, const struct answer *answer)
 {
-	for (unsigned i = 0; i < work->call_count; i++) {
-		if (&work->calls[i]->answer != answer || work->calls[i]->is_mentioned)
+	struct call_made *made;
+
+	TAILQ_FOREACH (made, &work->calls, link) {
+		if (&made->answer != answer || made->is_mentioned)
 			continue;
-		work->calls[i]->is_mentioned = true;
+		made->is_mentioned = true;
 		return true;
 	}
 	return false;

@@ -23,6 +23,8 @@
 #ifndef REST_WORK_H
 #define REST_WORK_H
 
+#include <sys/queue.h>
+
 #include "client/customerd.h"
 #include "proto/limits.h"
 #include "tools/rest/format.h"
@@ -48,6 +50,7 @@ struct answer {
 };
 
 struct call_made {
+	TAILQ_ENTRY(call_made) link;
 	struct work       *work;
 	enum method_number method;
 	struct slice       args;
@@ -88,11 +91,11 @@ struct work {
 	bool         has_credentials; /* checked for form, not yet for truth */
 	bool         is_gone;         /* the client, so nobody waits */
 
-	struct call_made *calls[WORK_CALLS_MAX];
-	unsigned          call_count, pending;
+	TAILQ_HEAD(, call_made) calls; /* in their order */
+	unsigned call_count, pending;
 
-	struct field_fault faults[FAULTS_MAX];
-	unsigned           fault_count;
+	struct field_fault *faults; /* room for FAULTS_MAX, or NULL before the first */
+	unsigned            fault_count;
 
 	struct search    *search; /* on its way, or NULL; see search.h */
 	struct arena      page;   /* of the answer to work_call_page() */
