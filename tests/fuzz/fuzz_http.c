@@ -99,7 +99,7 @@ check_request(struct connection *c)
 }
 
 static bool
-take_head(struct connection *c, struct slice *target)
+take_head(struct connection *c)
 {
 	enum http_head_result result;
 
@@ -109,8 +109,6 @@ take_head(struct connection *c, struct slice *target)
 			return false;
 	if (result == HTTP_HEAD_BAD)
 		return refused(c, c->head.status);
-	*target =
-	    slice_of(c->bytes.data + c->begin + c->head.target.at, c->head.target.len);
 	return true;
 }
 
@@ -136,17 +134,17 @@ take_body(struct connection *c)
 static bool
 take_request(struct connection *c)
 {
-	struct slice head, target;
+	struct slice head;
 
 	arena_reset(&c->arena);
 	c->request = (struct http_request){ .id = "" };
-	if (!take_head(c, &target))
+	if (!take_head(c))
 		return false;
 	head = slice_of(
 	    c->bytes.data + c->begin + c->head.start, c->head.len - c->head.start);
 	c->begin += c->head.len;
 	if (!http_parser_head(
-		&c->parser, &c->request, head, target, BODY_BYTES_MAX, &c->arena))
+		&c->parser, &c->request, head, &c->head, BODY_BYTES_MAX, &c->arena))
 		return refused(c, c->parser.status);
 	check_request(c);
 	return !c->request.has_body || take_body(c);

@@ -257,7 +257,7 @@ http_exchange_begin(struct http_connection *connection)
 	struct http_exchange *exchange = &connection->exchange;
 	struct http_parser   *parser = &connection->parser;
 	struct http_head      found = connection->head;
-	struct slice          head, target;
+	struct slice          head;
 
 	open_exchange(connection);
 	head = arena_copy(&exchange->arena,
@@ -267,8 +267,7 @@ http_exchange_begin(struct http_connection *connection)
 		return;
 	}
 	buf_drop(&connection->in, found.len);
-	target = slice_of(head.data + found.target.at - found.start, found.target.len);
-	if (!http_parser_head(parser, &exchange->request, head, target,
+	if (!http_parser_head(parser, &exchange->request, head, &found,
 		server->settings.body_bytes_max, &exchange->arena)) {
 		http_exchange_refuse(connection, parser->status, parser->why);
 		return;

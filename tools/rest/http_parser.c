@@ -22,7 +22,7 @@ on_header_name(llhttp_t *llhttp, const char *bytes, size_t len)
 
 	if (parser->is_past_head)
 		return refuse(parser, 400, "Trailers are not taken.");
-	assert(request->header_count < HTTP_HEADERS_MAX); /* http_head has counted */
+	assert(request->header_count < parser->headers_max); /* http_head has counted */
 	parser->headers[request->header_count++] =
 	    (struct http_pair){ slice_of(bytes, len), { NULL, 0 } };
 	return HPE_OK;
@@ -125,16 +125,20 @@ execute(struct http_parser *parser, struct slice bytes)
 
 bool
 http_parser_head(struct http_parser *parser, struct http_request *request,
-    struct slice head, struct slice target, size_t body_bytes_max, struct arena *arena)
+    struct slice head, const struct http_head *found, size_t body_bytes_max,
+    struct arena *arena)
 {
+	struct slice target =
+	    slice_of(head.data + found->target.at - found->start, found->target.len);
 	size_t taken;
 
 	assert(body_bytes_max > 0 && body_bytes_max <= HTTP_BODY_BYTES_MAX);
 	http_parser_reset(parser);
 	parser->body.bytes_max = body_bytes_max;
 	parser->request = request;
+	parser->headers_max = found->header_count;
 	parser->headers =
-	    arena_alloc(arena, HTTP_HEADERS_MAX * sizeof(*parser->headers));
+	    arena_alloc(arena, found->header_count * sizeof(*parser->headers));
 	if (parser->headers == NULL)
 		return refuse(parser, 503, "There is no memory left.") == HPE_OK;
 	request->headers = parser->headers;

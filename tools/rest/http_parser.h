@@ -16,6 +16,7 @@
 
 #include "proto/buf.h"
 #include "tools/rest/http.h"
+#include "tools/rest/http_head.h"
 
 /* Of a chunked body, what is not data: sizes and extensions. */
 #define HTTP_FRAMING_BYTES_MAX ((size_t)16 * 1024)
@@ -31,6 +32,7 @@ struct http_parser {
 	llhttp_t             llhttp;
 	struct http_request *request; /* being filled in */
 	struct http_pair    *headers; /* its headers */
+	unsigned             headers_max;
 	struct buf           body;
 	size_t               framing_bytes; /* received with the body, but not of it */
 	char                 last_byte;     /* of them, so far */
@@ -47,11 +49,12 @@ void http_parser_init(struct http_parser *parser);
 void http_parser_fini(struct http_parser *parser);
 
 /*
- * Fill REQUEST from HEAD, whose request line has TARGET; a body of more than
- * BODY_BYTES_MAX is refused here or while it comes.  False: the head is bad.
+ * Fill REQUEST from HEAD, in which FOUND was found, from its start on; a body of more
+ * than BODY_BYTES_MAX is refused here or while it comes.  False: the head is bad.
  */
 bool http_parser_head(struct http_parser *parser, struct http_request *request,
-    struct slice head, struct slice target, size_t body_bytes_max, struct arena *arena);
+    struct slice head, const struct http_head *found, size_t body_bytes_max,
+    struct arena *arena);
 
 /* Take of BYTES what belongs to the body: *TAKEN of them.  To be called until it does
  * not answer MORE, if the request has a body. */
