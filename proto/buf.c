@@ -130,3 +130,25 @@ buf_clear(struct buf *buf, size_t bytes_kept)
 	buf->data = data;
 	buf->size = bytes_kept;
 }
+
+void
+buf_borrow(struct buf *buf, struct buf *spare)
+{
+	if (buf->data != NULL || spare->size > buf->bytes_max)
+		return;
+	buf->data = spare->data;
+	buf->size = spare->size;
+	spare->data = NULL;
+	spare->size = 0;
+}
+
+void
+buf_return(struct buf *buf, struct buf *spare, size_t bytes_kept)
+{
+	buf_truncate(buf, 0);
+	if (spare->data != NULL || buf->size > bytes_kept) {
+		buf_fini(buf);
+		return;
+	}
+	buf_borrow(spare, buf);
+}

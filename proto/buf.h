@@ -71,6 +71,16 @@ void buf_truncate(struct buf *buf, size_t len);
 /* Empty BUF and forget its failure.  Memory beyond BYTES_KEPT is given back. */
 void buf_clear(struct buf *buf, size_t bytes_kept);
 
+/*
+ * Bufs that come and go can use the same memory in turn, so that they need not ask for
+ * any: a spare has it in between.  BUF, which has none, takes what SPARE has …
+ */
+void buf_borrow(struct buf *buf, struct buf *spare);
+
+/* … and is emptied; its memory is SPARE's then, unless that has some, or BUF has more
+ * than BYTES_KEPT. */
+void buf_return(struct buf *buf, struct buf *spare, size_t bytes_kept);
+
 static inline struct slice
 buf_slice(const struct buf *buf)
 {

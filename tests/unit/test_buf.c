@@ -259,6 +259,77 @@ one_that_was_given_its_bytes_fails_where_they_end(void **state)
 	assert_memory_equal(bytes, "abcdef..", 8);
 }
 
+static void
+a_spare_lends_its_memory_to_one_at_a_time(void **state)
+{
+	struct buf spare, a, b;
+	char      *memory;
+
+	(void)state;
+	buf_init(&spare, 1000);
+	buf_init(&a, 1000);
+	buf_init(&b, 1000);
+	buf_borrow(&a, &spare); /* nothing */
+	buf_put(&a, "Ada", 3);
+	memory = a.data;
+	buf_return(&a, &spare, 1000);
+	assert_null(a.data);
+	assert_int_equal(a.len, 0);
+
+	buf_borrow(&b, &spare);
+	assert_ptr_equal(b.data, memory);
+	assert_int_equal(b.len, 0);
+	buf_borrow(&a, &spare);
+	assert_null(a.data);
+	buf_put(&a, "Eve", 3);
+	assert_ptr_not_equal(a.data, memory);
+	buf_borrow(&a, &spare); /* what has memory keeps what it holds */
+	assert_true(slice_equal(buf_slice(&a), SLICE("Eve")));
+
+	buf_return(&b, &spare, 1000);
+	buf_return(&a, &spare, 1000); /* one is enough */
+	assert_ptr_equal(spare.data, memory);
+	assert_null(a.data);
+	buf_fini(&spare);
+}
+
+static void
+a_spare_neither_keeps_nor_lends_too_much(void **state)
+{
+	struct buf spare, large, small;
+
+	(void)state;
+	buf_init(&spare, 1000);
+	buf_init(&large, 1000);
+	buf_init(&small, 100);
+	assert_non_null(buf_reserve(&large, 600));
+	buf_return(&large, &spare, 500);
+	assert_null(spare.data);
+	assert_null(large.data);
+
+	assert_non_null(buf_reserve(&large, 600));
+	buf_return(&large, &spare, 1000);
+	assert_non_null(spare.data);
+	buf_borrow(&small, &spare);
+	assert_null(small.data);
+	buf_fini(&spare);
+}
+
+static void
+a_secret_is_wiped_before_its_memory_is_lent(void **state)
+{
+	struct buf spare, buf;
+
+	(void)state;
+	buf_init(&spare, 1000);
+	buf_init(&buf, 1000);
+	buf.secret = true;
+	buf_put(&buf, "token", 5);
+	buf_return(&buf, &spare, 1000);
+	assert_memory_equal(spare.data, "\0\0\0\0\0", 5);
+	buf_fini(&spare);
+}
+
 int
 main(void)
 {
@@ -276,6 +347,9 @@ main(void)
 		cmocka_unit_test(a_secret_that_is_forgotten_is_wiped),
 		cmocka_unit_test(a_secret_grows_as_anything_does),
 		cmocka_unit_test(one_that_was_given_its_bytes_fails_where_they_end),
+		cmocka_unit_test(a_spare_lends_its_memory_to_one_at_a_time),
+		cmocka_unit_test(a_spare_neither_keeps_nor_lends_too_much),
+		cmocka_unit_test(a_secret_is_wiped_before_its_memory_is_lent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

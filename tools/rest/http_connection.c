@@ -153,6 +153,13 @@ advance(struct http_connection *connection)
 
 /* ---- output ---- */
 
+struct buf *
+http_connection_output(struct http_connection *connection)
+{
+	buf_borrow(&connection->out, &connection->server->spare_out);
+	return &connection->out;
+}
+
 static void
 send_output(struct http_connection *connection)
 {
@@ -173,7 +180,7 @@ send_output(struct http_connection *connection)
 	connection->is_short = output_waiting(connection) > 0;
 	if (connection->is_short)
 		return;
-	buf_clear(&connection->out, 0);
+	buf_return(&connection->out, &connection->server->spare_out, HTTP_BYTES_KEPT);
 	connection->out_sent = 0;
 }
 
@@ -211,7 +218,7 @@ static void
 begin_to_linger(struct http_connection *connection)
 {
 	connection->state = HTTP_LINGERING;
-	buf_clear(&connection->in, 0);
+	buf_truncate(&connection->in, 0);
 	stream_end(&connection->stream);
 }
 
@@ -228,7 +235,8 @@ settle(struct http_connection *connection)
 		return;
 	}
 	if (connection->in.len == 0)
-		buf_clear(&connection->in, 0);
+		buf_return(
+		    &connection->in, &connection->server->spare_in, HTTP_BYTES_KEPT);
 	set_wait(connection, present_wait(connection));
 	watch(connection, &connection->readable, wants_input(connection));
 	watch(connection, &connection->writable,
@@ -285,9 +293,11 @@ give_up_tls(struct http_connection *connection)
 static void
 take_input(struct http_connection *connection)
 {
-	char   *room = buf_reserve(&connection->in, HTTP_READ_BYTES_MAX);
+	char   *room;
 	ssize_t len;
 
+	buf_borrow(&connection->in, &connection->server->spare_in);
+	room = buf_reserve(&connection->in, HTTP_READ_BYTES_MAX);
 	if (room == NULL) { /* out of memory */
 		http_connection_close(connection);
 		return;
@@ -314,7 +324,7 @@ take_input(struct http_connection *connection)
 		return;
 	}
 	if (connection->state == HTTP_LINGERING)
-		buf_clear(&connection->in, 0);
+		buf_truncate(&connection->in, 0);
 	http_connection_run(connection);
 }
 
@@ -440,7 +450,8 @@ http_connection_open(
 	server->connections = connection;
 	server->counters[HTTP_COUNTER_CONNECTIONS_OPEN]++;
 	init_watchers(connection);
-	buf_init(&connection->in, HTTP_HEAD_BYTES_MAX + 2 * HTTP_READ_BYTES_MAX);
+	buf_init(&connection->in, HTTP_INPUT_BYTES_MAX);
+	connection->in.secret = true;
 	buf_init(&connection->out, HTTP_RESPONSE_BYTES_MAX);
 	http_head_init(&connection->head);
 	http_parser_init(&connection->parser);

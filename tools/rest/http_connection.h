@@ -9,6 +9,10 @@
  * its first byte on, for a body from its head on, for the client to take what waits
  * to be sent.  The time that the application takes is the application's.
  *
+ * Memory.  A connection has bufs only while there is something in them: they are lent
+ * by the server, which keeps a spare one for each direction.  So those that are idle
+ * cost little, and serving the others allocates nothing.
+ *
  * The end.  A client that ends its side still gets its answer.  After a refusal bytes
  * of the client may be under way; closing would reset the connection and could
  * destroy the answer, so our side is shut down first and input discarded until the
@@ -25,6 +29,8 @@
 
 #define HTTP_READ_BYTES_MAX ((size_t)16 * 1024)       /* in one turn of the loop */
 #define HTTP_READ_AHEAD_BYTES_MAX ((size_t)16 * 1024) /* of requests to come */
+#define HTTP_INPUT_BYTES_MAX (HTTP_HEAD_BYTES_MAX + 2 * HTTP_READ_BYTES_MAX)
+#define HTTP_BYTES_KEPT ((size_t)64 * 1024) /* by the server, of either direction */
 #define HTTP_REQUESTS_PER_TURN 32u
 #define HTTP_OUTPUT_PAUSE_BYTES                              \
 	((size_t)64 * 1024) /* no new request behind so much \
@@ -65,7 +71,8 @@ struct http_connection {
 	struct ev_io    readable, writable;
 	struct ev_timer input_deadline, output_deadline, next_turn;
 
-	struct buf         in, out;
+	struct buf         in;  /* secret: tokens are in it */
+	struct buf         out; /* see http_connection_output() */
 	size_t             out_sent;
 	struct http_head   head;
 	struct http_parser parser;
@@ -85,6 +92,9 @@ bool http_connection_open(
 
 /* Do whatever can be done now, then wait for the rest; may end CONNECTION. */
 void http_connection_run(struct http_connection *connection);
+
+/* Where answers are put. */
+struct buf *http_connection_output(struct http_connection *connection);
 
 /* An exchange is over: what is waited for next has its whole time. */
 void http_connection_forget_wait(struct http_connection *connection);

@@ -134,7 +134,8 @@ put_answer(struct http_connection *connection, const struct http_response *respo
 		.is_http_1_0 = connection->parser.is_http_1_0,
 		.keeps_alive = keeps_alive };
 
-	return http_response_put(&connection->out, response, &framing);
+	return http_response_put(
+	    http_connection_output(connection), response, &framing);
 }
 
 static void
@@ -233,7 +234,7 @@ http_exchange_refuse(
     struct http_connection *connection, unsigned status, const char *why)
 {
 	connection->server->counters[HTTP_COUNTER_REQUESTS_MALFORMED]++;
-	buf_clear(&connection->in, 0);
+	buf_truncate(&connection->in, 0);
 	if (connection->is_shown && connection->server->application.on_cancel != NULL)
 		connection->server->application.on_cancel(
 		    connection->server->application.user, &connection->exchange);
@@ -282,7 +283,8 @@ http_exchange_begin(struct http_connection *connection)
 	if (!exchange->request.has_body)
 		http_exchange_deliver(connection);
 	else if (parser->expects_continue && connection->in.len == 0)
-		buf_put(&connection->out, continue_line, sizeof(continue_line) - 1);
+		buf_put(http_connection_output(connection), continue_line,
+		    sizeof(continue_line) - 1);
 }
 
 void

@@ -93,6 +93,7 @@ http_parser_init(struct http_parser *parser)
 {
 	*parser = (struct http_parser){ .request = NULL };
 	buf_init(&parser->body, HTTP_BODY_BYTES_MAX);
+	parser->body.secret = true; /* passwords are in it */
 }
 
 void
@@ -106,7 +107,7 @@ http_parser_reset(struct http_parser *parser)
 {
 	struct buf body = parser->body;
 
-	buf_clear(&body, 0);
+	buf_clear(&body, HTTP_BODY_BYTES_KEPT);
 	*parser = (struct http_parser){ .body = body };
 }
 

@@ -22,6 +22,8 @@
 #define HTTP_FRAMING_BYTES_MAX ((size_t)16 * 1024)
 #define HTTP_FRAMING_SHARE 16 /* … and so many bytes for each chunk's data byte */
 
+#define HTTP_BODY_BYTES_KEPT 2048u /* of memory, for the next body */
+
 enum http_parse_result {
 	HTTP_PARSE_MORE, /* the body is not over */
 	HTTP_PARSE_DONE,

@@ -226,6 +226,8 @@ http_server_open(struct http_server **out, struct ev_loop *ev,
 		.take = take, .refused = count_refused, .user = server, .log = log
 	};
 	intake_start(&server->intake, ev);
+	buf_init(&server->spare_in, HTTP_INPUT_BYTES_MAX);
+	buf_init(&server->spare_out, HTTP_RESPONSE_BYTES_MAX);
 	ev_timer_init(&server->drain, on_drained, 0., 0.);
 	server->drain.data = server;
 	watch_turns(server);
@@ -260,6 +262,8 @@ http_server_close(struct http_server *server)
 	ev_timer_stop(server->ev, &server->drain);
 	stop_listening(server);
 	close_connections(server);
+	buf_fini(&server->spare_in);
+	buf_fini(&server->spare_out);
 	free(server);
 }
 

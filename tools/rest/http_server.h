@@ -37,11 +37,12 @@ struct http_server {
 	unsigned          handshakes; /* steps of them in this one */
 
 	struct http_connection *connections;
-	uint64_t                id_prefix; /* of requests: random, then counted */
-	uint64_t                id_last;
-	int64_t                 date_s; /* the second that DATE tells */
-	char                    date[HTTP_DATE_BYTES];
-	uint64_t                counters[HTTP_COUNTER_COUNT];
+	struct buf spare_in, spare_out; /* lent to the one that is being served */
+	uint64_t   id_prefix;           /* of requests: random, then counted */
+	uint64_t   id_last;
+	int64_t    date_s; /* the second that DATE tells */
+	char       date[HTTP_DATE_BYTES];
+	uint64_t   counters[HTTP_COUNTER_COUNT];
 
 	bool            is_draining;
 	struct ev_timer drain; /* the end of patience */
