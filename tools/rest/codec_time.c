@@ -2,12 +2,12 @@
  * Points in time: milliseconds since the epoch there, each format's text here.
  */
 
-#include <stdio.h>
 #include <time.h>
 
 #include "proto/limits.h"
 #include "proto/pack.h"
 #include "tools/rest/codec.h"
+#include "tools/rest/text.h"
 
 #define TIME_BYTES 40u
 
@@ -21,22 +21,36 @@ take_ms(struct slice value)
 	return ms;
 }
 
-/* Write MS by PATTERN, for strftime; "%3" in it stands for the milliseconds. */
+/* What a time looks like; its digits are put in their places. */
+static const char form_ms[] = "YYYY-MM-DDThh:mm:ss.sssZ",
+		  form_s[] = "YYYY-MM-DDThh:mm:ssZ",
+		  form_zone[] = "YYYY-MM-DD hh:mm:ss +0000",
+		  form_utc[] = "YYYY-MM-DD hh:mm:ss UTC";
+
+/* Write VALUE, milliseconds since the epoch, in FORM. */
 static void
-write_time(struct out *out, int64_t ms, const char *date, const char *rest, bool has_ms)
+write_time(struct out *out, struct slice value, const char *form)
 {
+	int64_t   ms = take_ms(value);
 	time_t    seconds = (time_t)(ms / 1000);
 	struct tm tm;
-	char      text[TIME_BYTES], fraction[8] = "";
+	char      text[TIME_BYTES];
+	size_t    len = strlen(form);
 
-	if (gmtime_r(&seconds, &tm) == NULL || tm.tm_year > 9999 - 1900) {
+	if (ms < 0 || gmtime_r(&seconds, &tm) == NULL || tm.tm_year > 9999 - 1900) {
 		out_nil(out);
 		return;
 	}
-	strftime(text, sizeof(text), date, &tm);
-	if (has_ms)
-		snprintf(fraction, sizeof(fraction), ".%03d", (int)(ms % 1000));
-	out_format(out, "%s%s%s", text, fraction, rest);
+	memcpy(text, form, len);
+	text_digits(text, 4, (uint64_t)tm.tm_year + 1900);
+	text_digits(text + 5, 2, (uint64_t)tm.tm_mon + 1);
+	text_digits(text + 8, 2, (uint64_t)tm.tm_mday);
+	text_digits(text + 11, 2, (uint64_t)tm.tm_hour);
+	text_digits(text + 14, 2, (uint64_t)tm.tm_min);
+	text_digits(text + 17, 2, (uint64_t)tm.tm_sec);
+	if (form == form_ms)
+		text_digits(text + 20, 3, (uint64_t)ms % 1000);
+	out_text(out, slice_of(text, len));
 }
 
 static void
@@ -45,7 +59,7 @@ encode_ms(struct out *out, const struct encoding *in, const struct mapping *row,
 {
 	(void)in;
 	(void)row;
-	write_time(out, take_ms(value), "%Y-%m-%dT%H:%M:%S", "Z", true);
+	write_time(out, value, form_ms);
 }
 
 static void
@@ -54,7 +68,7 @@ encode_s(struct out *out, const struct encoding *in, const struct mapping *row,
 {
 	(void)in;
 	(void)row;
-	write_time(out, take_ms(value), "%Y-%m-%dT%H:%M:%S", "Z", false);
+	write_time(out, value, form_s);
 }
 
 static void
@@ -63,7 +77,7 @@ encode_zone(struct out *out, const struct encoding *in, const struct mapping *ro
 {
 	(void)in;
 	(void)row;
-	write_time(out, take_ms(value), "%Y-%m-%d %H:%M:%S", " +0000", false);
+	write_time(out, value, form_zone);
 }
 
 static void
@@ -72,7 +86,7 @@ encode_utc(struct out *out, const struct encoding *in, const struct mapping *row
 {
 	(void)in;
 	(void)row;
-	write_time(out, take_ms(value), "%Y-%m-%d %H:%M:%S", " UTC", false);
+	write_time(out, value, form_utc);
 }
 
 /* "2024-06-04 21:15:10 +0000", with any zone. */

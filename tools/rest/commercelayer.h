@@ -87,11 +87,16 @@ void commercelayer_write_included(
 void commercelayer_write_linkage(
     struct out *out, struct work *work, const struct parts *customer, const char *name);
 
+/* The TYPE of "fields[TYPE]"; false: NAME is not of that form. */
+bool commercelayer_fields_type(struct slice name, struct slice *type);
+
 /* Whether the query asks to include NAME. */
 bool commercelayer_includes(const struct work *work, const char *name);
 
-/* "http://host", from which links are made. */
+/* "http://host", from which links are made, and the link to the record UID. */
 const char *commercelayer_origin(struct work *work);
+const char *commercelayer_self(
+    struct work *work, const struct resource *resource, struct slice uid);
 
 /* The groups and tags that a customer is in; NULL: not known yet, or gone. */
 const struct answer *commercelayer_group_of(

@@ -344,8 +344,7 @@ commercelayer_linkage(struct work *work)
 	    (!commercelayer_query_take(work, &commercelayer_customers, &query) ||
 		!find(work, &query, &listing)))
 		return;
-	self = work_text(work, "%s/api/%s/%.*s", commercelayer_origin(work), own->type,
-	    (int)id.len, id.data);
+	self = commercelayer_self(work, own, id);
 	json = work_json(work);
 	out_open(&json, '{');
 	out_key(&json, "links");

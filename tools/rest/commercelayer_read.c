@@ -67,19 +67,6 @@ check_words(struct work *work, struct slice list,
 	return true;
 }
 
-/* The TYPE of "fields[TYPE]"; false: NAME is not of that form. */
-static bool
-fields_type(struct slice name, struct slice *type)
-{
-	const size_t len = strlen("fields[");
-
-	if (name.len <= len || memcmp(name.data, "fields[", len) != 0 ||
-	    name.data[name.len - 1] != ']')
-		return false;
-	*type = slice_of(name.data + len, name.len - len - 1);
-	return true;
-}
-
 /* The resource that is called TYPE, or NULL. */
 static const struct resource *
 find_resource(struct slice type)
@@ -102,7 +89,7 @@ commercelayer_check_query(struct work *work)
 	for (unsigned i = 0; i < request->parameter_count; i++) {
 		const struct resource *resource;
 
-		if (!fields_type(request->parameters[i].name, &type))
+		if (!commercelayer_fields_type(request->parameters[i].name, &type))
 			continue;
 		resource = find_resource(type);
 		if (resource == NULL) {

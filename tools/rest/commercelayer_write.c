@@ -15,9 +15,19 @@ commercelayer_origin(struct work *work)
 
 	if (url != NULL && url[0] != '\0')
 		return url;
-	return work_text(work, "http%s://%.*s",
-	    work->exchange->request.is_secure ? "s" : "",
-	    (int)work->exchange->request.host.len, work->exchange->request.host.data);
+	return work_join(work, 2,
+	    (struct slice[]){ work->exchange->request.is_secure ? SLICE("https://")
+								: SLICE("http://"),
+		work->exchange->request.host });
+}
+
+const char *
+commercelayer_self(struct work *work, const struct resource *resource, struct slice uid)
+{
+	const struct slice pieces[] = { slice_text(commercelayer_origin(work)),
+		SLICE("/api/"), slice_text(resource->type), SLICE("/"), uid };
+
+	return work_join(work, sizeof(pieces) / sizeof(pieces[0]), pieces);
 }
 
 bool
@@ -32,15 +42,32 @@ commercelayer_includes(const struct work *work, const char *name)
 	return false;
 }
 
-/* The names that fields[TYPE] asks for. */
-static unsigned
-wanted_fields(struct work *work, const char *type, struct slice only[ONLY_MAX])
+bool
+commercelayer_fields_type(struct slice name, struct slice *type)
 {
-	struct slice list, word;
-	unsigned     count = 0;
+	const size_t len = strlen("fields[");
 
-	http_parameter(
-	    &work->exchange->request, work_text(work, "fields[%s]", type), &list);
+	if (name.len <= len || memcmp(name.data, "fields[", len) != 0 ||
+	    name.data[name.len - 1] != ']')
+		return false;
+	*type = slice_of(name.data + len, name.len - len - 1);
+	return true;
+}
+
+/* The names that fields[TYPE] asks for, the first time that it is there. */
+static unsigned
+wanted_fields(const struct work *work, const char *type, struct slice only[ONLY_MAX])
+{
+	const struct http_request *request = &work->exchange->request;
+	struct slice               list = { NULL, 0 }, found, word;
+	unsigned                   count = 0;
+
+	for (unsigned i = 0; i < request->parameter_count; i++)
+		if (commercelayer_fields_type(request->parameters[i].name, &found) &&
+		    slice_equal(found, slice_text(type))) {
+			list = request->parameters[i].value;
+			break;
+		}
 	while (count < ONLY_MAX && next_item(&list, &word))
 		only[count++] = word;
 	return count;
@@ -116,24 +143,23 @@ commercelayer_write_linkage(
 
 static void
 write_relationships(struct out *out, const struct encoding *in,
-    const struct resource *resource, const char *self)
+    const struct resource *resource, struct slice self)
 {
+	static const char links[] =
+	    "{\"self\":\"%/relationships/%\",\"related\":\"%/%\"}";
 	struct work *work = in->work;
 
 	out_key(out, "relationships");
 	out_open(out, '{');
 	for (const char *const *name = resource->relations; *name != NULL; name++) {
+		struct slice called = slice_text(*name);
+
 		if (!encode_wants(in, *name) && !commercelayer_includes(work, *name))
 			continue;
 		out_key(out, *name);
 		out_open(out, '{');
 		out_key(out, "links");
-		out_open(out, '{');
-		out_key(out, "self");
-		out_joined(out, self, "/relationships/", *name);
-		out_key(out, "related");
-		out_joined(out, self, "/", *name);
-		out_close(out, '}');
+		out_filled(out, links, (struct slice[]){ self, called, self, called });
 		if (resource->kind == RECORD_CUSTOMER &&
 		    commercelayer_includes(work, *name))
 			commercelayer_write_linkage(out, work, in->parts, *name);
@@ -174,8 +200,7 @@ commercelayer_write_resource(struct out *out, struct work *work,
 
 	parts_split(&parts, &record_shapes[resource->kind], record);
 	uid = parts_text(&parts, COMMON_UID);
-	self = work_text(work, "%s/api/%s/%.*s", commercelayer_origin(work),
-	    resource->type, (int)uid.len, uid.data);
+	self = commercelayer_self(work, resource, uid);
 	in.only_count = wanted_fields(work, resource->type, only);
 	out_open(out, '{');
 	out_key(out, "id");
@@ -189,7 +214,7 @@ commercelayer_write_resource(struct out *out, struct work *work,
 	out_open(out, '{');
 	encode_fields(out, &in, resource->fields);
 	out_close(out, '}');
-	write_relationships(out, &in, resource, self);
+	write_relationships(out, &in, resource, slice_text(self));
 	write_meta(out, work, resource);
 	out_close(out, '}');
 	if (work->response_is_created)

@@ -173,8 +173,8 @@ write_rate(struct work *work)
 	for (; header != NULL && header->name != NULL; header++)
 		if (header->value != RATE_RETRY_S || status == 429 || status == 503)
 			work_header(work, header->name,
-			    work_text(work, "%lld",
-				(long long)rate_value(work, header->value)));
+			    work_decimal(
+				work, "", rate_value(work, header->value), ""));
 }
 
 /* Give up all that WORK holds outside of its arena. */
@@ -207,8 +207,8 @@ respond(struct work *work)
 	const struct http_pair *header = work->format->headers;
 
 	if (work->revision > 0)
-		work_header(work, "ETag",
-		    work_text(work, "\"%lld\"", (long long)work->revision));
+		work_header(
+		    work, "ETag", work_decimal(work, "\"", work->revision, "\""));
 	if (is_not_modified(work)) {
 		work->response.status = 304;
 		work->response.content_type = NULL;

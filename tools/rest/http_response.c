@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "tools/rest/text.h"
+
 /* X(status, text): those of RFC 9110 and its kin that make sense for an API. */
 // clang-format off
 #define STATUSES(X)                          \
@@ -92,21 +94,21 @@ put_header(struct buf *out, struct slice name, struct slice value)
 static void
 put_status_line(struct buf *out, unsigned status)
 {
-	char line[64];
-	int  len = snprintf(
-	     line, sizeof(line), "HTTP/1.1 %u %s\r\n", status, http_status_text(status));
+	struct slice text = slice_text(http_status_text(status));
+	char         line[] = "HTTP/1.1 999 ";
 
-	assert(len > 0 && (size_t)len < sizeof(line));
-	buf_put(out, line, (size_t)len);
+	text_digits(line + sizeof("HTTP/1.1"), 3, status);
+	buf_put(out, line, sizeof(line) - 1);
+	buf_put(out, text.data, text.len);
+	buf_put(out, "\r\n", 2);
 }
 
 static void
 put_length(struct buf *out, size_t length)
 {
-	char text[24];
-	int  len = snprintf(text, sizeof(text), "%zu", length);
+	char room[TEXT_DECIMAL_BYTES];
 
-	put_header(out, SLICE("Content-Length"), slice_of(text, (size_t)len));
+	put_header(out, SLICE("Content-Length"), text_decimal(room, (int64_t)length));
 }
 
 bool

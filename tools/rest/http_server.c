@@ -1,8 +1,6 @@
 #include "tools/rest/http_server.h"
 
 #include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -11,6 +9,7 @@
 #include "server/base/address.h"
 #include "server/base/clock.h"
 #include "tools/rest/http_connection.h"
+#include "tools/rest/text.h"
 
 static const char busy_answer[] =
     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
@@ -33,8 +32,9 @@ http_server_date(struct http_server *server)
 void
 http_server_make_id(struct http_server *server, char id[HTTP_ID_BYTES])
 {
-	snprintf(id, HTTP_ID_BYTES, "%016" PRIx64 "%016" PRIx64, server->id_prefix,
-	    ++server->id_last);
+	text_hexadecimal(id, server->id_prefix);
+	text_hexadecimal(id + (HTTP_ID_BYTES - 1) / 2, ++server->id_last);
+	id[HTTP_ID_BYTES - 1] = '\0';
 }
 
 /* ---- accepting ---- */

@@ -74,29 +74,31 @@ is_plain_block(const char *bytes)
 	return (halves[0] | halves[1]) == 0;
 }
 
+/* Append TEXT, unless something in it is special: that is seen where it stands then,
+ * with spaces behind it up to the end of a block. */
 static bool
-is_plain(struct slice text)
+put_plain(struct buf *out, struct slice text)
 {
-	char   padded[BLOCK_BYTES + 1] = "                ";
-	size_t at = 0;
+	char *room = buf_room(out, text.len + BLOCK_BYTES);
 
-	for (; text.len - at >= BLOCK_BYTES; at += BLOCK_BYTES)
-		if (!is_plain_block(text.data + at))
+	if (room == NULL)
+		return false;
+	if (text.len > 0) /* an empty text may have no address */
+		memcpy(room, text.data, text.len);
+	memset(room + text.len, ' ', BLOCK_BYTES);
+	for (size_t at = 0; at < text.len; at += BLOCK_BYTES)
+		if (!is_plain_block(room + at))
 			return false;
-	if (at == text.len)
-		return true; /* an empty text may have no address */
-	memcpy(padded, text.data + at, text.len - at);
-	return is_plain_block(padded);
+	out->len += text.len;
+	return true;
 }
 
 /* TEXT as it stands within quotes. */
 static void
 put_within(struct out *json, struct slice text)
 {
-	if (is_plain(text)) {
-		buf_put(json->out, text.data, text.len);
+	if (put_plain(json->out, text))
 		return;
-	}
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned char c = (unsigned char)text.data[i];
 
@@ -129,17 +131,6 @@ out_text(struct out *json, struct slice text)
 {
 	separate(json);
 	put_quoted(json, text);
-}
-
-void
-out_joined(struct out *json, const char *a, const char *b, const char *c)
-{
-	separate(json);
-	buf_put(json->out, "\"", 1);
-	put_within(json, slice_text(a));
-	put_within(json, slice_text(b));
-	put_within(json, slice_text(c));
-	buf_put(json->out, "\"", 1);
 }
 
 void
@@ -207,6 +198,19 @@ void
 out_raw(struct out *json, const char *text)
 {
 	separate(json);
+	put(json, text);
+}
+
+void
+out_filled(struct out *json, const char *text, const struct slice *values)
+{
+	const char *gap;
+
+	separate(json);
+	for (; *(gap = strchrnul(text, '%')) != '\0'; text = gap + 1) {
+		buf_put(json->out, text, (size_t)(gap - text));
+		put_within(json, *values++);
+	}
 	put(json, text);
 }
 

@@ -22,7 +22,6 @@ void out_close(struct out *json, char bracket); /* '}' or ']' */
 void out_key(struct out *json, const char *key);
 void out_text(struct out *json, struct slice text);
 void out_string(struct out *json, const char *text); /* NULL is null */
-void out_joined(struct out *json, const char *a, const char *b, const char *c);
 void out_format(struct out *json, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void out_int(struct out *json, int64_t value);
@@ -35,6 +34,9 @@ void out_value(struct out *json, struct slice value);
 
 /* TEXT as it is: JSON already. */
 void out_raw(struct out *json, const char *text);
+
+/* The same, with the next one of VALUES, escaped, in the place of each '%'. */
+void out_filled(struct out *json, const char *text, const struct slice *values);
 
 /* key: value in one call. */
 void out_pair(struct out *json, const char *key, const char *text);

@@ -31,6 +31,8 @@ parameter_of(struct slice step)
 	};
 	enum parameter found = 0;
 
+	if (step.len == 0 || step.data[0] != ':')
+		return PARAMETER_COUNT;
 	while (found < PARAMETER_COUNT && !slice_equal(words[found], step))
 		found++;
 	return found;
@@ -43,6 +45,7 @@ path_fits(const char *path, const struct http_request *request,
 	struct slice step;
 	unsigned     i = 0;
 
+	memset(parameters, 0, PARAMETER_COUNT * sizeof(*parameters));
 	for (; next_step(&path, &step); i++) {
 		struct slice   segment;
 		enum parameter parameter;
@@ -70,16 +73,13 @@ route_find(struct route_match *match, const struct format *format,
 
 	*match = (struct route_match){ 0 };
 	for (const struct route *route = format->routes; route->path != NULL; route++) {
-		struct slice parameters[PARAMETER_COUNT] = { { NULL, 0 } };
-
-		if (!path_fits(route->path, request, parameters))
-			continue;
 		/* The first path that fits hides more general ones. */
-		if (match->any != NULL && strcmp(match->any->path, route->path) != 0)
+		if (match->any == NULL
+			? !path_fits(route->path, request, match->parameters)
+			: strcmp(match->any->path, route->path) != 0)
 			continue;
 		match->any = route;
 		match->methods |= 1u << route->method;
-		memcpy(match->parameters, parameters, sizeof(parameters));
 		if (route->method == method)
 			match->route = route;
 	}

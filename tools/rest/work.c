@@ -8,6 +8,7 @@
 #include "proto/pack.h"
 #include "proto/reader.h"
 #include "tools/rest/engine.h"
+#include "tools/rest/text.h"
 #include "tools/rest/work_internal.h"
 
 #define TEXT_BYTES_MAX (HTTP_TARGET_BYTES_MAX + 1024u) /* a link keeps its query */
@@ -268,6 +269,34 @@ work_text(struct work *work, const char *format, ...)
 	va_end(arguments);
 	kept = arena_text(work_arena(work), slice_text(text));
 	return kept != NULL ? kept : "";
+}
+
+const char *
+work_join(struct work *work, unsigned count, const struct slice *pieces)
+{
+	size_t len = 0;
+	char  *text, *end;
+
+	for (unsigned i = 0; i < count; i++)
+		len += pieces[i].len;
+	text = end = arena_alloc(work_arena(work), len + 1);
+	if (text == NULL)
+		return "";
+	for (unsigned i = 0; i < count; i++)
+		if (pieces[i].len > 0)
+			end = mempcpy(end, pieces[i].data, pieces[i].len);
+	*end = '\0';
+	return text;
+}
+
+const char *
+work_decimal(struct work *work, const char *a, int64_t value, const char *b)
+{
+	char               room[TEXT_DECIMAL_BYTES];
+	const struct slice pieces[] = { slice_text(a), text_decimal(room, value),
+		slice_text(b) };
+
+	return work_join(work, 3, pieces);
 }
 
 const char *

@@ -174,6 +174,13 @@ struct slice work_keep(struct work *work, struct buf *buf);
 const char *work_text(struct work *work, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The COUNT PIECES in a row, likewise. */
+const char *work_join(struct work *work, unsigned count, const struct slice *pieces);
+
+/* VALUE between A and B, likewise. */
+const char *work_decimal(
+    struct work *work, const char *a, int64_t value, const char *b);
+
 /*
  * The query as it came, each parameter behind an &, but for those that say which page
  * it is: links to other pages lead to the same list so.
