@@ -124,7 +124,7 @@ write_fault(struct out *out, struct work *work, const struct field_fault *fault)
 		    creates ? "creating" : "updating", email);
 		return;
 	}
-	out_key(out, fault->path);
+	out_key_text(out, slice_text(fault->path));
 	out_string(out, fault_words(work, fault, &text));
 }
 

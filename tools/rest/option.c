@@ -1,5 +1,7 @@
 #include "tools/rest/option.h"
 
+#include <string.h>
+
 static const struct flag_row rows[] = {
 #define X(member, name, KIND, placeholder, standard, min, max, help) \
 	{ name, placeholder, standard, help, FLAG_##KIND, min, max,  \
@@ -10,11 +12,27 @@ static const struct flag_row rows[] = {
 
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
 
+/* Links are written as they are, into JSON and into headers. */
+static bool
+may_be_in_links(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text <= ' ' || *text >= 0x7f ||
+		    strchr("\"<>\\^`{|}", *text) != NULL)
+			return false;
+	return true;
+}
+
 bool
 rest_option_parse(struct rest_options *options, int argc, char *const argv[], char *why,
     size_t why_size)
 {
-	return flag_parse(rows, ROW_COUNT, options, argc, argv, why, why_size);
+	if (!flag_parse(rows, ROW_COUNT, options, argc, argv, why, why_size))
+		return false;
+	if (may_be_in_links(options->public_url))
+		return true;
+	snprintf(why, why_size, "--public-url is no URL");
+	return false;
 }
 
 void

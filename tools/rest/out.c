@@ -118,10 +118,27 @@ put_quoted(struct out *json, struct slice text)
 }
 
 void
-out_key(struct out *json, const char *key)
+out_key(struct out *json, const char *word)
 {
-	separate(json);
-	put_quoted(json, slice_text(key));
+	size_t len = strlen(word);
+	char  *room = buf_reserve(json->out, len + strlen(",\"\":"));
+
+	if (room == NULL)
+		return;
+	if (json->wants_comma)
+		*room++ = ',';
+	*room++ = '"';
+	room = mempcpy(room, word, len);
+	*room++ = '"';
+	*room++ = ':';
+	json->out->len = (size_t)(room - json->out->data);
+	json->wants_comma = false;
+}
+
+void
+out_key_text(struct out *json, struct slice text)
+{
+	out_text(json, text);
 	buf_put(json->out, ":", 1);
 	json->wants_comma = false;
 }
@@ -209,15 +226,16 @@ out_filled(struct out *json, const char *text, const struct slice *values)
 	separate(json);
 	for (; *(gap = strchrnul(text, '%')) != '\0'; text = gap + 1) {
 		buf_put(json->out, text, (size_t)(gap - text));
-		put_within(json, *values++);
+		buf_put(json->out, values->data, values->len);
+		values++;
 	}
 	put(json, text);
 }
 
 void
-out_pair(struct out *json, const char *key, const char *text)
+out_pair(struct out *json, const char *word, const char *text)
 {
-	out_key(json, key);
+	out_key(json, word);
 	out_string(json, text);
 }
 
@@ -241,9 +259,7 @@ write_map(struct out *json, struct reader *reader)
 
 	out_open(json, '{');
 	for (; count > 0 && reader->status == STATUS_OK; count--) {
-		out_text(json, reader_text(reader));
-		buf_put(json->out, ":", 1);
-		json->wants_comma = false;
+		out_key_text(json, reader_text(reader));
 		write_value(json, reader);
 	}
 	out_close(json, '}');

@@ -17,9 +17,10 @@ struct out {
 	bool        wants_comma;
 };
 
-void out_open(struct out *json, char bracket);  /* '{' or '[' */
-void out_close(struct out *json, char bracket); /* '}' or ']' */
-void out_key(struct out *json, const char *key);
+void out_open(struct out *json, char bracket);    /* '{' or '[' */
+void out_close(struct out *json, char bracket);   /* '}' or ']' */
+void out_key(struct out *json, const char *word); /* ours: nothing in it is escaped */
+void out_key_text(struct out *json, struct slice text); /* anybody's */
 void out_text(struct out *json, struct slice text);
 void out_string(struct out *json, const char *text); /* NULL is null */
 void out_format(struct out *json, const char *format, ...)
@@ -35,10 +36,10 @@ void out_value(struct out *json, struct slice value);
 /* TEXT as it is: JSON already. */
 void out_raw(struct out *json, const char *text);
 
-/* The same, with the next one of VALUES, escaped, in the place of each '%'. */
+/* The same, with the next one of VALUES, as it is, in the place of each '%'. */
 void out_filled(struct out *json, const char *text, const struct slice *values);
 
-/* key: value in one call. */
-void out_pair(struct out *json, const char *key, const char *text);
+/* WORD: TEXT in one call. */
+void out_pair(struct out *json, const char *word, const char *text);
 
 #endif

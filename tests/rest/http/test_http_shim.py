@@ -160,6 +160,8 @@ def refused(*options):
     (["--connections-max", "10x"], "wants a number from 1"),
     (["--body-bytes-max", "99999999999999999999"], "wants a number from 1"),
     (["--log-level", "loud"], "--log-level is"),
+    (["--public-url", 'https://shop.example.com/"'], "--public-url is no URL"),
+    (["--public-url", "https://shop.example.com/a b"], "--public-url is no URL"),
     (["more"], '"more" is no option')])
 def test_a_wrong_command_line_is_refused(options, text):
     status, said = refused(*options)
