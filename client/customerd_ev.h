@@ -9,6 +9,8 @@
  *	customerd_ev_stop(&ev);
  *	customerd_async_free(async);
  *
+ * Calls are sent before the loop sleeps: those of one turn in one write.
+ *
  * Header only, so that the library itself does not need libev.  The struct is the
  * caller's and must stay where it is in between.  To free the handle in one of its
  * callbacks, stop first.
@@ -26,17 +28,18 @@ struct customerd_ev {
 	struct customerd_async *async;
 	ev_io                   io;
 	ev_timer                timer;
+	ev_prepare              before_sleep;
+	int                     sends; /* in BEFORE_SLEEP */
 };
 
 /* Watch what the handle wants watched now. */
 static inline void
-customerd_ev_update(void *user)
+customerd_ev_watch(struct customerd_ev *ev)
 {
-	struct customerd_ev *ev = (struct customerd_ev *)user;
-	int                  fd = customerd_async_fd(ev->async);
-	short                wanted = customerd_async_events(ev->async);
-	int                  timeout_ms = customerd_async_timeout_ms(ev->async);
-	int                  events = 0;
+	int   fd = customerd_async_fd(ev->async);
+	short wanted = customerd_async_events(ev->async);
+	int   timeout_ms = customerd_async_timeout_ms(ev->async);
+	int   events = 0;
 
 	if (wanted & POLLIN)
 		events |= EV_READ;
@@ -54,6 +57,35 @@ customerd_ev_update(void *user)
 	ev_now_update(ev->loop);
 	ev_timer_set(&ev->timer, timeout_ms / 1e3, 0.);
 	ev_timer_start(ev->loop, &ev->timer);
+}
+
+/* The handle may want something else: that is seen to before the loop sleeps. */
+static inline void
+customerd_ev_update(void *user)
+{
+	struct customerd_ev *ev = (struct customerd_ev *)user;
+
+	if (!ev->sends) {
+		ev_prepare_start(ev->loop, &ev->before_sleep);
+	} else {
+		ev->sends = 0;
+		customerd_ev_watch(ev);
+	}
+}
+
+static inline void
+customerd_ev_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int events)
+{
+	struct customerd_ev *ev = (struct customerd_ev *)prepare->data;
+
+	(void)events;
+	ev_prepare_stop(loop, prepare);
+	/* It tells at its end that it may want something else, unless it has gone. */
+	ev->sends = customerd_async_events(ev->async) == (POLLIN | POLLOUT);
+	if (ev->sends)
+		customerd_async_process(ev->async, POLLIN);
+	else
+		customerd_ev_watch(ev);
 }
 
 static inline void
@@ -87,7 +119,9 @@ customerd_ev_start(
 	ev->async = async;
 	ev_io_init(&ev->io, customerd_ev_on_io, -1, 0);
 	ev_timer_init(&ev->timer, customerd_ev_on_timer, 0., 0.);
-	ev->io.data = ev->timer.data = ev;
+	ev_prepare_init(&ev->before_sleep, customerd_ev_before_sleep);
+	ev->io.data = ev->timer.data = ev->before_sleep.data = ev;
+	ev->sends = 0;
 	customerd_async_on_change(async, customerd_ev_update, ev);
 	customerd_ev_update(ev);
 }
@@ -98,6 +132,7 @@ customerd_ev_stop(struct customerd_ev *ev)
 	customerd_async_on_change(ev->async, NULL, NULL);
 	ev_io_stop(ev->loop, &ev->io);
 	ev_timer_stop(ev->loop, &ev->timer);
+	ev_prepare_stop(ev->loop, &ev->before_sleep);
 }
 
 #endif

@@ -135,6 +135,95 @@ a_call_begun_later_wakes_the_handle(void **state)
 	ev_loop_destroy(loop);
 }
 
+#define TOGETHER 3u
+
+/* Takes calls that came at once: no more is read for them. */
+static void
+script_together(void)
+{
+	struct peer peer = must_greet();
+	uint32_t    ids[TOGETHER];
+
+	reply(&peer, must_get(&peer, "ping"), 0);
+	ids[0] = must_get(&peer, "ping");
+	if (peer.in.len != TOGETHER * peer.len)
+		depart("it sends them one by one");
+	tell();
+	for (unsigned i = 1; i < TOGETHER; i++)
+		ids[i] = must_get(&peer, "ping");
+	for (unsigned i = 0; i < TOGETHER; i++)
+		reply(&peer, ids[i], i);
+}
+
+struct turn {
+	struct many many;
+	ev_timer    timer;
+	ev_prepare  last; /* what happens before the loop sleeps */
+};
+
+static void
+on_last(struct ev_loop *loop, ev_prepare *prepare, int events)
+{
+	(void)events;
+	ev_prepare_stop(loop, prepare);
+	ev_break(loop, EVBREAK_ALL);
+}
+
+static void
+on_turn(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	const struct customerd_call ping = { .method = "ping" };
+	struct turn                *turn = timer->data;
+
+	(void)events;
+	turn->many.answers = CALLS - TOGETHER;
+	for (unsigned i = 0; i < TOGETHER; i++)
+		customerd_async_call(turn->many.ev.async, &ping, on_one_of_many,
+		    &turn->many, NULL, NULL);
+	ev_prepare_start(loop, &turn->last);
+}
+
+/* It is greeted: now a turn may begin. */
+static void
+on_ready(void *user, enum customerd_status status, struct customerd_slice result,
+    const struct customerd_error *error)
+{
+	struct turn *turn = user;
+
+	(void)result;
+	(void)error;
+	assert_int_equal(status, CUSTOMERD_OK);
+	ev_timer_start(turn->many.ev.loop, &turn->timer);
+}
+
+static void
+calls_of_a_turn_leave_together_before_the_loop_sleeps(void **state)
+{
+	const struct customerd_options options = { .address = address };
+	const struct customerd_call    ping = { .method = "ping" };
+	struct turn                    turn = { .many = { .answers = 0 } };
+	struct customerd_async        *async;
+	struct ev_loop                *loop = ev_loop_new(0);
+
+	(void)state;
+	serve(script_together);
+	ev_timer_init(&turn.timer, on_turn, 0., 0.);
+	ev_prepare_init(&turn.last, on_last);
+	ev_set_priority(&turn.last, EV_MINPRI);
+	turn.timer.data = &turn;
+	assert_int_equal(customerd_async_new(&async, &options, NULL), CUSTOMERD_OK);
+	customerd_ev_start(&turn.many.ev, loop, async);
+	customerd_async_call(async, &ping, on_ready, &turn, NULL, NULL);
+	ev_run(loop, 0);
+	wait_until_told();
+	assert_int_equal(turn.many.answers, CALLS - TOGETHER);
+	ev_run(loop, 0);
+	assert_int_equal(turn.many.answers, CALLS);
+	customerd_ev_stop(&turn.many.ev);
+	customerd_async_free(async);
+	ev_loop_destroy(loop);
+}
+
 static void
 free_handle(void *user, enum customerd_status status, struct customerd_slice result,
     const struct customerd_error *error)
@@ -173,6 +262,7 @@ main(void)
 		TEST(many_calls_share_a_connection),
 		TEST(a_libev_loop_drives_a_handle),
 		TEST(a_call_begun_later_wakes_the_handle),
+		TEST(calls_of_a_turn_leave_together_before_the_loop_sleeps),
 		TEST(a_callback_may_free_the_handle),
 	};
 
