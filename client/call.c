@@ -104,10 +104,8 @@ pack_request(struct buf *buf, const struct customerd_call *call, uint32_t msgid,
 
 /* Reads change nothing; a key makes a write happen once; a job is not begun twice. */
 static bool
-is_repeatable(const struct customerd_call *call)
+is_repeatable(const struct customerd_call *call, const struct method *method)
 {
-	const struct method *method = method_find(slice_text(call->method));
-
 	return call->idempotency_key != NULL || call->dry_run ||
 	       (method != NULL && method->access != METHOD_WRITE &&
 		   method->access != METHOD_JOB);
@@ -115,10 +113,8 @@ is_repeatable(const struct customerd_call *call)
 
 /* What concerns a subscription ends with its connection, as the subscription does. */
 static bool
-is_bound(const struct customerd_call *call)
+is_bound(const struct method *method)
 {
-	const struct method *method = method_find(slice_text(call->method));
-
 	return method != NULL && (method->number == METHOD_CHANGE_SUBSCRIBE ||
 				     method->number == METHOD_CHANGE_CREDIT ||
 				     method->number == METHOD_CHANGE_UNSUBSCRIBE);
@@ -131,13 +127,65 @@ call_too_large(struct customerd_error *error)
 	return CUSTOMERD_MISUSE;
 }
 
+/* ---- Memory ---- */
+
+void
+spare_calls_init(struct spare_calls *spare)
+{
+	TAILQ_INIT(&spare->list);
+	spare->count = 0;
+}
+
+void
+spare_calls_fini(struct spare_calls *spare)
+{
+	struct call *call;
+
+	while ((call = TAILQ_FIRST(&spare->list)) != NULL) {
+		TAILQ_REMOVE(&spare->list, call, link);
+		free(call);
+	}
+}
+
+/* A call with room for LEN bytes, or NULL. */
+static struct call *
+call_alloc(struct spare_calls *spare, size_t len)
+{
+	struct call *call = TAILQ_FIRST(&spare->list);
+
+	if (len > SPARE_CALL_BYTES)
+		return calloc(1, sizeof(*call) + len);
+	if (call != NULL) {
+		TAILQ_REMOVE(&spare->list, call, link);
+		spare->count--;
+	} else if ((call = malloc(sizeof(*call) + SPARE_CALL_BYTES)) == NULL) {
+		return NULL;
+	}
+	*call = (struct call){ .has_spare_size = true };
+	return call;
+}
+
+void
+call_free(struct call *call, struct spare_calls *spare)
+{
+	if (!call->has_spare_size || spare->count == SPARE_CALLS_MAX) {
+		free(call);
+		return;
+	}
+	TAILQ_INSERT_HEAD(&spare->list, call, link);
+	spare->count++;
+}
+
+/* ---- Making ---- */
+
 enum customerd_status
 call_new(struct call **out, const struct customerd_call *requested, uint32_t msgid,
     int64_t timeout_ms, size_t bytes_max, struct buf *scratch,
-    struct customerd_error *error)
+    struct spare_calls *spare, struct customerd_error *error)
 {
-	const char  *mistake;
-	struct call *call;
+	const struct method *method;
+	const char          *mistake;
+	struct call         *call;
 
 	if (requested->args.len > FRAME_BYTES_MAX)
 		return call_too_large(error);
@@ -148,14 +196,15 @@ call_new(struct call **out, const struct customerd_call *requested, uint32_t msg
 	pack_request(scratch, requested, msgid, timeout_ms);
 	if (scratch->len > bytes_max)
 		return call_too_large(error);
-	call = scratch->failed ? NULL : malloc(sizeof(*call) + scratch->len);
+	call = scratch->failed ? NULL : call_alloc(spare, scratch->len);
 	if (call == NULL)
 		return error_no_memory(error);
-	*call = (struct call){ .place = CALL_QUEUED,
-		.msgid = msgid,
-		.is_repeatable = is_repeatable(requested),
-		.is_bound = is_bound(requested),
-		.len = scratch->len };
+	method = method_find(slice_text(requested->method));
+	call->place = CALL_QUEUED;
+	call->msgid = msgid;
+	call->is_repeatable = is_repeatable(requested, method);
+	call->is_bound = is_bound(method);
+	call->len = scratch->len;
 	memcpy(call->request, scratch->data, scratch->len);
 	*out = call;
 	return CUSTOMERD_OK;

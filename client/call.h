@@ -31,10 +31,20 @@ struct call {
 	customerd_callback *callback;
 	void               *user;
 	size_t              len;
+	bool                has_spare_size; /* room for SPARE_CALL_BYTES */
 	char                request[];
 };
 
 TAILQ_HEAD(call_list, call);
+
+#define SPARE_CALL_BYTES 512u /* most requests are smaller */
+#define SPARE_CALLS_MAX 128u
+
+/* The memory of calls that are over, for others. */
+struct spare_calls {
+	struct call_list list;
+	unsigned         count;
+};
 
 /*
  * Judge REQUESTED and make *OUT of it, under MSGID.  SCRATCH is working space.
@@ -42,7 +52,12 @@ TAILQ_HEAD(call_list, call);
  */
 enum customerd_status call_new(struct call **out,
     const struct customerd_call *requested, uint32_t msgid, int64_t timeout_ms,
-    size_t bytes_max, struct buf *scratch, struct customerd_error *error);
+    size_t bytes_max, struct buf *scratch, struct spare_calls *spare,
+    struct customerd_error *error);
+void                  call_free(struct call *call, struct spare_calls *spare);
+
+void spare_calls_init(struct spare_calls *spare);
+void spare_calls_fini(struct spare_calls *spare);
 
 /* MISUSE, with TOO_LARGE. */
 enum customerd_status call_too_large(struct customerd_error *error);

@@ -57,6 +57,7 @@ customerd_core_new(struct customerd_core **out, const struct customerd_options *
 	core->deadline_ms = -1;
 	for (unsigned place = 0; place < CALL_PLACE_COUNT; place++)
 		TAILQ_INIT(&core->calls[place]);
+	spare_calls_init(&core->spare);
 	LIST_INIT(&core->feeds);
 	/* The scan bounds a message; what else one feed may bring is its caller's. */
 	buf_init(&core->in, SIZE_MAX / 2);
@@ -71,6 +72,7 @@ static void
 release(struct customerd_core *core)
 {
 	assert(core->pending == 0);
+	spare_calls_fini(&core->spare);
 	buf_fini(&core->in);
 	buf_fini(&core->out);
 	buf_fini(&core->scratch);
@@ -97,7 +99,7 @@ core_forget(struct customerd_core *core, struct call *call)
 	core->slots[call->msgid % PENDING_MAX] = NULL;
 	core->pending--;
 	core->pending_bytes -= call->len;
-	free(call);
+	call_free(call, &core->spare);
 }
 
 void
@@ -201,7 +203,7 @@ core_begin(struct customerd_core *core, const struct customerd_call *requested,
 	if (core->pending == PENDING_MAX)
 		return queue_full(error);
 	status = call_new(&call, requested, next_msgid(core), timeout_ms,
-	    core->frame_bytes_max, &core->scratch, error);
+	    core->frame_bytes_max, &core->scratch, &core->spare, error);
 	if (status != CUSTOMERD_OK)
 		return status;
 	call->callback = callback;

@@ -22,13 +22,14 @@ struct customerd_core {
 	struct scan_limits limits; /* of answers */
 
 	/* The calls. */
-	struct call_list calls[CALL_PLACE_COUNT];
-	struct call     *slots[PENDING_MAX]; /* by the low bits of the msgid */
-	size_t           pending, pending_bytes;
-	size_t           sent;   /* calls in the list SENT */
-	size_t           window; /* … of which the server wants no more than this */
-	uint32_t         msgid;  /* the last one given out */
-	int64_t          deadline_ms; /* no call has an earlier one; -1: none has any */
+	struct call_list   calls[CALL_PLACE_COUNT];
+	struct call       *slots[PENDING_MAX]; /* by the low bits of the msgid */
+	struct spare_calls spare;
+	size_t             pending, pending_bytes;
+	size_t             sent;   /* calls in the list SENT */
+	size_t             window; /* … of which the server wants no more than this */
+	uint32_t           msgid;  /* the last one given out */
+	int64_t deadline_ms;       /* no call has an earlier one; -1: none has any */
 
 	/* The stream. */
 	bool        greeted;         /* hello was answered */
