@@ -142,7 +142,7 @@ pack_updates(struct work *work, const json_t *list)
 
 	if (!take_ids(work, list, ids))
 		return slice_of(NULL, 0);
-	buf_init(&buf, FRAME_BYTES_MAX);
+	work_buf(work, &buf);
 	pack_map(&buf, 3);
 	pack_literal(&buf, "updates");
 	pack_array(&buf, count);
@@ -277,7 +277,7 @@ pack_creates(struct work *work)
 	char            path[FAULT_PATH_BYTES];
 	size_t          place;
 
-	buf_init(&buf, FRAME_BYTES_MAX);
+	work_buf(work, &buf);
 	pack_map(&buf, 2);
 	pack_literal(&buf, "creates");
 	pack_array(&buf, (uint32_t)count);

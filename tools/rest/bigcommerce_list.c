@@ -203,7 +203,7 @@ take_named(struct work *work, const struct bigcommerce_query *query,
 		while (next_item(&list, &text))
 			text_to_id(text, &ids[(*count)++]);
 	}
-	buf_init(&buf, FRAME_BYTES_MAX);
+	work_buf(work, &buf);
 	pack_array(&buf, *count);
 	for (unsigned i = 0; i < *count; i++)
 		pack_integer(&buf, ids[i]);
@@ -231,7 +231,7 @@ narrow(struct work *work, struct bigcommerce_query *query, struct listing *listi
 		query->has_match = query->has_match || query->group_count > 0;
 	} else if (query->group_count == 1 && text_to_id(query->groups, &group) &&
 		   group > 0) {
-		buf_init(&buf, FRAME_BYTES_MAX);
+		work_buf(work, &buf);
 		pack_integer(&buf, group);
 		*value = work_keep(work, &buf);
 		listing->argument = "group";
@@ -376,7 +376,7 @@ pack_delete(struct work *work, int64_t id)
 {
 	struct buf buf;
 
-	buf_init(&buf, FRAME_BYTES_MAX);
+	work_buf(work, &buf);
 	pack_map(&buf, work->if_revision > 0 ? 2 : 1);
 	pack_literal(&buf, "id");
 	pack_integer(&buf, id);

@@ -337,7 +337,7 @@ bigcommerce_query_match(struct work *work, const struct bigcommerce_query *query
 
 	if (!query->has_match)
 		return slice_of(NULL, 0);
-	buf_init(&buf, FRAME_BYTES_MAX);
+	work_buf(work, &buf);
 	place = pack_map_open(&buf);
 	for (size_t i = 0; i < BIGCOMMERCE_TEXT_FILTERS; i++)
 		if (query->texts[i].len > 0) {

@@ -78,7 +78,7 @@ bigcommerce_login(struct work *work)
 		work_refuse_text(work, &bigcommerce_bad_body, slice_of(NULL, 0), true);
 		return;
 	}
-	buf_init(&buf, FRAME_BYTES_MAX);
+	work_buf(work, &buf);
 	pack_map(&buf, 2);
 	pack_literal(&buf, "email");
 	pack_text(&buf, slice_text(email));

@@ -21,6 +21,8 @@ decode_begin(struct decoding *in, struct work *work, bool is_create, const char 
 {
 	*in = (struct decoding){ .work = work, .is_create = is_create };
 	buf_init(&in->set, SET_BYTES_MAX);
+	in->set.secret = true; /* perhaps */
+	buf_borrow(&in->set, &work->engine->spare_set);
 	buf_init(&in->args, SET_BYTES_MAX);
 	snprintf(in->path, sizeof(in->path), "%s", path);
 }
@@ -28,7 +30,7 @@ decode_begin(struct decoding *in, struct work *work, bool is_create, const char 
 void
 decode_end(struct decoding *in)
 {
-	buf_fini(&in->set);
+	buf_return(&in->set, &in->work->engine->spare_set, ENGINE_BYTES_KEPT);
 	buf_fini(&in->args);
 }
 

@@ -203,7 +203,7 @@ commercelayer_list(struct work *work)
 			    work, &query, indexes[i].method, indexes[i].key, value);
 			return;
 		}
-		buf_init(&packed, FRAME_BYTES_MAX);
+		work_buf(work, &packed);
 		pack_text(&packed, value);
 		value = work_keep(work, &packed);
 		listing.argument = indexes[i].key;

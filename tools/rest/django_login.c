@@ -42,7 +42,7 @@ pack_token(struct work *work, const struct wanted_token *wanted)
 	size_t     place;
 	uint32_t   count = 0;
 
-	buf_init(&buf, FRAME_BYTES_MAX);
+	work_buf(work, &buf);
 	pack_map(&buf, wanted->secret != NULL ? 2 : 1);
 	if (wanted->secret != NULL) {
 		pack_literal(&buf, "token");
@@ -137,7 +137,7 @@ django_create(struct work *work)
 
 	if (!begin_errand(work) || !serve_decode(work, &in, true))
 		return;
-	buf_init(&buf, FRAME_BYTES_MAX);
+	work_buf(work, &buf);
 	pack_map(&buf, 2);
 	decode_pack(&in, &buf);
 	pack_literal(&buf, "want");
@@ -206,7 +206,7 @@ pack_login(struct work *work, struct slice email, struct slice password)
 {
 	struct buf buf;
 
-	buf_init(&buf, FRAME_BYTES_MAX);
+	work_buf(work, &buf);
 	pack_map(&buf, 2);
 	pack_literal(&buf, "email");
 	pack_text(&buf, email);

@@ -221,7 +221,7 @@ read_contact(struct work *work, struct decoding *in, bool is_new, struct parts *
 		decode_end(in);
 		return false;
 	}
-	buf_init(&buf, FRAME_BYTES_MAX);
+	work_buf(work, &buf);
 	pack_map(&buf, in->set_count);
 	pack_raw(&buf, buf_slice(&in->set));
 	parts_split(change, &contact_shape, work_keep(work, &buf));

@@ -432,6 +432,8 @@ engine_init(struct engine *engine, struct upstream *upstream,
 		.upstream = upstream, .settings = *settings, .formats = formats
 	};
 	buf_init(&engine->out, HTTP_RESPONSE_BYTES_MAX);
+	buf_init(&engine->spare_buf, FRAME_BYTES_MAX);
+	buf_init(&engine->spare_set, FRAME_BYTES_MAX);
 	rate_init(&engine->rate, settings->rate_max, settings->rate_window_ms);
 }
 
@@ -439,4 +441,6 @@ void
 engine_fini(struct engine *engine)
 {
 	buf_fini(&engine->out);
+	buf_fini(&engine->spare_buf);
+	buf_fini(&engine->spare_set);
 }

@@ -37,6 +37,8 @@ struct engine_settings {
 #define ENGINE_STORES_MAX 64u /* busy ones that are counted; others have no bound */
 #define ENGINE_STORE_BYTES 65u
 
+#define ENGINE_BYTES_KEPT ((size_t)64 * 1024) /* in each spare buf */
+
 /* Requests under way for one store, as the path names it. */
 struct engine_store {
 	char     name[ENGINE_STORE_BYTES];
@@ -48,8 +50,9 @@ struct engine {
 	struct engine_settings      settings;
 	const struct format *const *formats;
 	struct buf                  out; /* the body of one answer */
-	struct engine_store         stores[ENGINE_STORES_MAX];
-	struct rate                 rate;
+	struct buf spare_buf, spare_set; /* lent to work_buf() and to struct decoding */
+	struct engine_store stores[ENGINE_STORES_MAX];
+	struct rate         rate;
 };
 
 void engine_init(struct engine *engine, struct upstream *upstream,

@@ -130,7 +130,7 @@ pack_page(struct work *work, const struct listing *listing, int64_t after)
 {
 	struct buf buf;
 
-	buf_init(&buf, FRAME_BYTES_MAX);
+	work_buf(work, &buf);
 	pack_map(&buf, listing->argument != NULL ? 3 : 2);
 	pack_literal(&buf, "after");
 	pack_integer(&buf, after);

@@ -120,7 +120,7 @@ pack_change(struct work *work, const struct decoding *in, struct slice id)
 		if (which.len == 0)
 			return which;
 	}
-	buf_init(&args, FRAME_BYTES_MAX);
+	work_buf(work, &args);
 	place = pack_map_open(&args);
 	count = decode_pack(in, &args);
 	if (which.len > 0) { /* a map of one pair: take its inside */
@@ -210,7 +210,7 @@ serve_delete(struct work *work)
 
 	if (which.len == 0)
 		return;
-	buf_init(&buf, FRAME_BYTES_MAX);
+	work_buf(work, &buf);
 	pack_map(&buf, work->if_revision > 0 ? 2 : 1);
 	pack_raw(&buf, slice_of(which.data + 1, which.len - 1));
 	if (work->if_revision > 0) {

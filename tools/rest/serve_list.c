@@ -21,7 +21,7 @@ pack_listing(struct work *work, const struct listing *listing,
 	bool       has_match = listing->match.len > 0;
 	struct buf buf;
 
-	buf_init(&buf, FRAME_BYTES_MAX);
+	work_buf(work, &buf);
 	pack_map(&buf, 2u + has_place + (listing->argument != NULL) + has_match);
 	pack_literal(&buf, "offset");
 	pack_integer(

@@ -222,6 +222,14 @@ work_first_time(struct work *work, const struct answer *answer)
 
 /* ---- memory ---- */
 
+void
+work_buf(struct work *work, struct buf *buf)
+{
+	buf_init(buf, FRAME_BYTES_MAX);
+	buf->secret = true; /* perhaps */
+	buf_borrow(buf, &work->engine->spare_buf);
+}
+
 struct slice
 work_keep(struct work *work, struct buf *buf)
 {
@@ -229,7 +237,7 @@ work_keep(struct work *work, struct buf *buf)
 
 	if (buf->failed)
 		work_arena(work)->failed = true;
-	buf_fini(buf);
+	buf_return(buf, &work->engine->spare_buf, ENGINE_BYTES_KEPT);
 	return kept;
 }
 
@@ -238,7 +246,7 @@ work_args_text(struct work *work, const char *key, struct slice value)
 {
 	struct buf buf;
 
-	buf_init(&buf, FRAME_BYTES_MAX);
+	work_buf(work, &buf);
 	pack_map(&buf, 1);
 	pack_text(&buf, slice_text(key));
 	pack_text(&buf, value);
@@ -250,7 +258,7 @@ work_args_integer(struct work *work, const char *key, int64_t value)
 {
 	struct buf buf;
 
-	buf_init(&buf, FRAME_BYTES_MAX);
+	work_buf(work, &buf);
 	pack_map(&buf, 1);
 	pack_text(&buf, slice_text(key));
 	pack_integer(&buf, value);

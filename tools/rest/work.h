@@ -167,6 +167,9 @@ bool next_item(struct slice *list, struct slice *item);
 struct slice work_args_text(struct work *work, const char *key, struct slice value);
 struct slice work_args_integer(struct work *work, const char *key, int64_t value);
 
+/* Begin BUF, to build what work_keep() ends. */
+void work_buf(struct work *work, struct buf *buf);
+
 /* The bytes of BUF, in the arena; BUF is then free. */
 struct slice work_keep(struct work *work, struct buf *buf);
 
