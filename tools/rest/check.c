@@ -230,27 +230,34 @@ read_form(struct work *work, struct slice body, struct slice type)
 }
 
 static void
+read_json(struct work *work, struct slice body)
+{
+	struct json_problem problem;
+
+	work->body = json_read(body, &problem);
+	if (work->body == NULL)
+		work_find_wrong(work, REASON_BODY_MALFORMED,
+		    slice_text(work_text(work, "%s: line %u column %u (char %zu)",
+			problem.what, problem.line, problem.column, problem.offset)));
+}
+
+static void
 check_body(struct work *work)
 {
 	const struct http_request *request = &work->exchange->request;
-	struct json_problem        problem;
 	struct slice               type;
 
 	if (!carries_body(request))
 		return;
 	http_header(request, "Content-Type", &type);
-	if (work->has_form) {
+	json_home(work_arena(work));
+	if (work->has_form)
 		read_form(work, request->body, type);
-		return;
-	}
-	if (work->format->reads_forms && request->body.len == 0)
+	else if (work->format->reads_forms && request->body.len == 0)
 		work->body = json_object();
 	else
-		work->body = json_read(request->body, &problem);
-	if (work->body == NULL)
-		work_find_wrong(work, REASON_BODY_MALFORMED,
-		    slice_text(work_text(work, "%s: line %u column %u (char %zu)",
-			problem.what, problem.line, problem.column, problem.offset)));
+		read_json(work, request->body);
+	json_home(NULL);
 }
 
 static void

@@ -184,7 +184,6 @@ end(struct work *work)
 	work_cancel(work);
 	if (work->store != NULL)
 		work->store->busy--;
-	json_decref(work->body);
 	arena_fini(&work->page);
 }
 

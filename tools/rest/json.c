@@ -1,8 +1,35 @@
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "proto/limits.h"
 #include "proto/pack.h"
 #include "tools/rest/json.h"
+
+/* ---- memory ---- */
+
+static struct arena *home; /* of what jansson makes now; NULL: the heap */
+
+static void *
+take(size_t size)
+{
+	return home != NULL ? arena_alloc(home, size) : malloc(size);
+}
+
+static void
+give_back(void *memory)
+{
+	if (home == NULL)
+		free(memory);
+}
+
+void
+json_home(struct arena *arena)
+{
+	json_set_alloc_funcs(take, give_back);
+	home = arena;
+}
+
+/* ---- reading ---- */
 
 /* jansson goes down 2,048 levels on its stack, so depth is bounded before. */
 static bool
@@ -127,6 +154,8 @@ json_read(struct slice text, struct json_problem *problem)
 	locate(problem, text, (size_t)(nul - text.data));
 	return NULL;
 }
+
+/* ---- walking ---- */
 
 unsigned
 json_depth(const json_t *value)

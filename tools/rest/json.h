@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "proto/buf.h"
+#include "server/base/arena.h"
 
 #define JSON_DEPTH_MAX 16u
 #define JSON_WHY_BYTES 192u
@@ -22,6 +23,12 @@ struct json_problem {
 	unsigned line, column; /* from 1 */
 	size_t   offset;       /* in bytes, from 0 */
 };
+
+/*
+ * Let what jansson makes from now on lie in ARENA: nothing of it is freed one by one,
+ * not even by json_decref(), but all of it with the arena.  NULL: on the heap again.
+ */
+void json_home(struct arena *arena);
 
 /* The value in TEXT, a new reference; NULL when there is none, and PROBLEM tells. */
 json_t *json_read(struct slice text, struct json_problem *problem);

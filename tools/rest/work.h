@@ -77,7 +77,7 @@ struct work {
 	const struct route   *any; /* the first row of the same path */
 	struct slice          parameters[PARAMETER_COUNT]; /* of the path */
 	struct slice          token;
-	json_t               *body;
+	json_t               *body;     /* in the arena, see json_home() */
 	bool                  has_form; /* the body is one: its values are texts */
 	bool                  response_is_created; /* wants a Location */
 	const json_t         *object; /* in the body: what paths of faults begin at */
