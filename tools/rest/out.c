@@ -121,7 +121,7 @@ void
 out_key(struct out *json, const char *word)
 {
 	size_t len = strlen(word);
-	char  *room = buf_reserve(json->out, len + strlen(",\"\":"));
+	char  *room = buf_room(json->out, len + strlen(",\"\":"));
 
 	if (room == NULL)
 		return;
