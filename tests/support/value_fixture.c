@@ -81,6 +81,25 @@ judge(struct value_fixture *f, const struct field *field, struct slice in,
 	return good;
 }
 
+/* What is canonical, as OUT is, is taken as it lies there; all else is copied. */
+static void
+must_take(struct value_fixture *f, const struct field *field, struct slice in)
+{
+	struct reader reader;
+	struct arena  arena;
+	struct slice  value, out = buf_slice(&f->out);
+
+	arena_init(&arena, 2 * IN_BYTES_MAX);
+	reader_init(&reader, in);
+	violations_init(&f->violations);
+	assert_true(
+	    value_take(field, &reader, &f->violations, &f->again, &arena, &value));
+	assert_true(slice_equal(value, out));
+	assert_int_equal(value.data == in.data, slice_equal(in, out));
+	assert_int_equal(reader_peek(&reader), VALUE_END);
+	arena_fini(&arena);
+}
+
 void
 expect_good(struct value_fixture *f, const struct field *field)
 {
@@ -90,6 +109,8 @@ expect_good(struct value_fixture *f, const struct field *field)
 		    f->violations.list[0].path);
 	assert_true(judge(f, field, buf_slice(&f->out), &f->again));
 	assert_true(slice_equal(buf_slice(&f->out), buf_slice(&f->again)));
+	must_take(f, field, buf_slice(&f->in));
+	must_take(f, field, buf_slice(&f->out));
 }
 
 void

@@ -103,9 +103,8 @@ must_be_invalid(enum status status, const char *meta_key)
 }
 
 static void
-a_request_is_taken_apart(void **state)
+pack_request_with_all(void)
 {
-	(void)state;
 	buf_clear(&frame, 0);
 	message_pack_request(&frame, UINT32_MAX, SLICE("customer.get"));
 	pack_array(&frame, 2);
@@ -123,7 +122,11 @@ a_request_is_taken_apart(void **state)
 	pack_bool(&frame, true);
 	pack_literal(&frame, "traceparent");
 	pack_literal(&frame, TRACEPARENT);
-	assert_int_equal(message_decode(&message, buf_slice(&frame)), STATUS_OK);
+}
+
+static void
+must_have_all(void)
+{
 	assert_int_equal(message.type, MESSAGE_REQUEST);
 	assert_int_equal(message.msgid, UINT32_MAX);
 	assert_true(slice_equal(message.method, SLICE("customer.get")));
@@ -134,6 +137,30 @@ a_request_is_taken_apart(void **state)
 	assert_int_equal(message.meta.timeout_ms, 50);
 	assert_true(message.meta.dry_run);
 	assert_null(message.meta_key);
+}
+
+static void
+a_request_is_taken_apart(void **state)
+{
+	(void)state;
+	pack_request_with_all();
+	assert_int_equal(message_decode(&message, buf_slice(&frame)), STATUS_OK);
+	must_have_all();
+}
+
+static void
+a_decoded_message_moves_with_its_bytes(void **state)
+{
+	char copy[512];
+
+	(void)state;
+	pack_request_with_all();
+	assert_int_equal(message_decode(&message, buf_slice(&frame)), STATUS_OK);
+	assert_true(frame.len <= sizeof(copy));
+	memcpy(copy, frame.data, frame.len);
+	message_move(&message, frame.data, copy);
+	memset(frame.data, 0, frame.len);
+	must_have_all();
 }
 
 static void
@@ -470,6 +497,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		message_test(a_request_is_taken_apart),
+		message_test(a_decoded_message_moves_with_its_bytes),
 		message_test(params_may_be_short),
 		message_test(params_of_another_form_are_invalid_but_can_be_answered),
 		message_test(what_is_no_message_is_malformed),
