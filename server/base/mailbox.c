@@ -10,12 +10,26 @@ must(int rc)
 }
 
 void
+mail_list_init(struct mail_list *list)
+{
+	list->first = NULL;
+	list->end = &list->first;
+}
+
+void
+mail_list_append(struct mail_list *list, struct mail *mail)
+{
+	mail->next = NULL;
+	*list->end = mail;
+	list->end = &mail->next;
+}
+
+void
 mailbox_init(struct mailbox *box, void (*wake)(void *receiver), void *receiver)
 {
 	must(pthread_mutex_init(&box->mutex, NULL));
 	must(pthread_cond_init(&box->filled, NULL));
-	box->first = NULL;
-	box->end = &box->first;
+	mail_list_init(&box->mails);
 	box->is_closed = false;
 	box->wake = wake;
 	box->receiver = receiver;
@@ -24,7 +38,7 @@ mailbox_init(struct mailbox *box, void (*wake)(void *receiver), void *receiver)
 void
 mailbox_fini(struct mailbox *box)
 {
-	assert(box->first == NULL);
+	assert(box->mails.first == NULL);
 	must(pthread_cond_destroy(&box->filled));
 	must(pthread_mutex_destroy(&box->mutex));
 }
@@ -39,29 +53,40 @@ wake(struct mailbox *box)
 }
 
 void
-mailbox_push(struct mailbox *box, struct mail *mail)
+mailbox_push_all(struct mailbox *box, struct mail_list *list)
 {
 	bool was_empty;
 
-	mail->next = NULL;
+	if (list->first == NULL)
+		return;
 	must(pthread_mutex_lock(&box->mutex));
-	was_empty = box->first == NULL;
-	*box->end = mail;
-	box->end = &mail->next;
-	/* Under the mutex, so that a receiver that has closed hears nothing late. */
+	was_empty = box->mails.first == NULL;
+	*box->mails.end = list->first;
+	box->mails.end = list->end;
+	must(pthread_mutex_unlock(&box->mutex));
+	mail_list_init(list);
+	/* Not under the mutex, which is what the receiver wants first. */
 	if (was_empty)
 		wake(box);
-	must(pthread_mutex_unlock(&box->mutex));
+}
+
+void
+mailbox_push(struct mailbox *box, struct mail *mail)
+{
+	struct mail_list list;
+
+	mail_list_init(&list);
+	mail_list_append(&list, mail);
+	mailbox_push_all(box, &list);
 }
 
 /* With the mutex held. */
 static struct mail *
 take_all(struct mailbox *box)
 {
-	struct mail *first = box->first;
+	struct mail *first = box->mails.first;
 
-	box->first = NULL;
-	box->end = &box->first;
+	mail_list_init(&box->mails);
 	return first;
 }
 
@@ -82,7 +107,7 @@ mailbox_wait_all(struct mailbox *box)
 	struct mail *first;
 
 	must(pthread_mutex_lock(&box->mutex));
-	while (box->first == NULL && !box->is_closed)
+	while (box->mails.first == NULL && !box->is_closed)
 		must(pthread_cond_wait(&box->filled, &box->mutex));
 	first = box->is_closed ? NULL : take_all(box);
 	must(pthread_mutex_unlock(&box->mutex));

@@ -7,7 +7,9 @@
  *
  * Wake-ups.  The receiver is woken by the push that finds the mailbox empty, and
  * takes everything at once.  So a push either joins messages whose wake-up has
- * been sent and not been used yet, or sends one itself: none is lost.
+ * been sent and not been used yet, or sends one itself: none is lost.  Who has many
+ * messages gathers them in a list and pushes that: on a busy machine each wake-up can
+ * be two switches of threads.
  *
  * Threads.  Any thread may push; one thread receives.
  *
@@ -25,12 +27,17 @@ struct mail {
 	struct mail *next;
 };
 
+/* Messages, oldest first.  It must not be moved. */
+struct mail_list {
+	struct mail  *first;
+	struct mail **end; /* where the next one is linked */
+};
+
 struct mailbox {
-	pthread_mutex_t mutex; /* guards what follows */
-	pthread_cond_t  filled;
-	struct mail    *first;
-	struct mail   **end; /* where the next message is linked */
-	bool            is_closed;
+	pthread_mutex_t  mutex; /* guards what follows */
+	pthread_cond_t   filled;
+	struct mail_list mails;
+	bool             is_closed;
 	void (*wake)(void *receiver);
 	void *receiver;
 };
@@ -39,11 +46,13 @@ struct mailbox {
 #define MAIL_OBJECT(mail, type, member) \
 	((type *)((char *)(mail)-offsetof(type, member)))
 
+void mail_list_init(struct mail_list *list);
+void mail_list_append(struct mail_list *list, struct mail *mail);
+
 /*
  * Make BOX empty.  WAKE is called with RECEIVER by a push into the empty mailbox,
- * on the thread that pushes and under the mutex: it must be short, like
- * ev_async_send(), and must not call back.  NULL for a receiver that sleeps in
- * mailbox_wait_all().
+ * on the thread that pushes, when the message can be taken already: so RECEIVER must
+ * outlive the push.  NULL for a receiver that sleeps in mailbox_wait_all().
  */
 void mailbox_init(struct mailbox *box, void (*wake)(void *receiver), void *receiver);
 
@@ -51,6 +60,9 @@ void mailbox_init(struct mailbox *box, void (*wake)(void *receiver), void *recei
 void mailbox_fini(struct mailbox *box);
 
 void mailbox_push(struct mailbox *box, struct mail *mail);
+
+/* Push all of LIST, which may be empty and is so afterwards. */
+void mailbox_push_all(struct mailbox *box, struct mail_list *list);
 
 /* All messages, oldest first, linked by next; NULL if there are none. */
 struct mail *mailbox_take_all(struct mailbox *box);

@@ -8,12 +8,11 @@
 #include "server/kv/writer.h"
 
 struct writer {
-	struct kv *kv;
-	void (*committed)(void *context);
-	void            *context; /* of committed() */
-	pthread_t        thread;
-	struct mailbox   inbox;
-	_Atomic uint64_t waiting; /* pushed, and not in a batch yet */
+	struct kv           *kv;
+	struct writer_events events;
+	pthread_t            thread;
+	struct mailbox       inbox;
+	_Atomic uint64_t     waiting; /* pushed, and not in a batch yet */
 
 	pthread_mutex_t      mutex; /* guards what follows */
 	struct writer_counts counts;
@@ -27,6 +26,13 @@ struct writer {
 };
 
 /* ---- one batch ---- */
+
+static void
+tell(const struct writer *writer, void (*event)(void *context))
+{
+	if (event != NULL)
+		event(writer->events.context);
+}
 
 static void
 count_commit(struct writer *writer, size_t operations, enum status status)
@@ -55,7 +61,8 @@ count_split(struct writer *writer)
 
 /* Hand the operations back.  If COMMITTED is a failure, it is what they hear. */
 static void
-answer(struct write_op **ops, size_t count, enum status committed)
+answer(
+    struct writer *writer, struct write_op **ops, size_t count, enum status committed)
 {
 	size_t i;
 
@@ -64,6 +71,7 @@ answer(struct write_op **ops, size_t count, enum status committed)
 			ops[i]->status = committed;
 		ops[i]->done(ops[i]);
 	}
+	tell(writer, writer->events.answered);
 }
 
 /*
@@ -92,9 +100,8 @@ commit(struct writer *writer, struct kv_batch *batch, size_t count)
 	enum status status = kv_batch_commit(batch);
 
 	count_commit(writer, count, status);
-	if (writer->committed != NULL &&
-	    (status == STATUS_OK || status == STATUS_UNKNOWN))
-		writer->committed(writer->context);
+	if (status == STATUS_OK || status == STATUS_UNKNOWN)
+		tell(writer, writer->events.committed);
 	return status;
 }
 
@@ -132,7 +139,7 @@ attempt(struct writer *writer, struct write_op **ops, size_t count)
 
 	if ((status = kv_batch_begin(writer->kv, &batch)) != STATUS_OK) {
 		count_commit(writer, count, status);
-		answer(ops, count, status);
+		answer(writer, ops, count, status);
 		return count;
 	}
 	applied = apply_some(ops, count, batch, &failed);
@@ -140,12 +147,13 @@ attempt(struct writer *writer, struct write_op **ops, size_t count)
 		kv_batch_abort(batch);
 		if (count > 1)
 			return 0;
-		answer(ops, count, STATUS_OK); /* that is, with what apply() said */
+		answer(writer, ops, count,
+		    STATUS_OK); /* that is, with what apply() said */
 		return count;
 	}
 #ifdef FAULT_ANSWER_BEFORE_COMMIT
 	/* A liar, for the durability tests to catch. */
-	answer(ops, applied, STATUS_OK);
+	answer(writer, ops, applied, STATUS_OK);
 	nanosleep(&(struct timespec){ .tv_nsec = 20 * 1000 * 1000 }, NULL);
 	commit(writer, batch, applied);
 	return applied;
@@ -154,7 +162,7 @@ attempt(struct writer *writer, struct write_op **ops, size_t count)
 	/* What may be there already must not be applied again. */
 	if (status != STATUS_OK && status != STATUS_UNKNOWN && count > 1)
 		return 0;
-	answer(ops, applied, status);
+	answer(writer, ops, applied, status);
 	return applied;
 }
 
@@ -245,7 +253,7 @@ run(void *context)
 	do {
 		size_t count = gather(writer);
 
-		answer(writer->ops, count, STATUS_SHUTTING_DOWN);
+		answer(writer, writer->ops, count, STATUS_SHUTTING_DOWN);
 		if (writer->first == NULL)
 			writer->first = mailbox_take_all(&writer->inbox);
 	} while (writer->first != NULL);
@@ -272,8 +280,7 @@ start_thread(struct writer *writer)
 }
 
 enum status
-writer_start(
-    struct writer **out, struct kv *kv, void (*committed)(void *context), void *context)
+writer_start(struct writer **out, struct kv *kv, const struct writer_events *events)
 {
 	struct writer *writer;
 
@@ -281,8 +288,8 @@ writer_start(
 	if ((writer = calloc(1, sizeof(*writer))) == NULL)
 		return STATUS_NO_MEMORY;
 	writer->kv = kv;
-	writer->committed = committed;
-	writer->context = context;
+	if (events != NULL)
+		writer->events = *events;
 	mailbox_init(&writer->inbox, NULL, NULL);
 	pthread_mutex_init(&writer->mutex, NULL);
 	pthread_cond_init(&writer->changed, NULL);

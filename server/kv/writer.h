@@ -56,13 +56,18 @@ struct writer_counts {
 	uint64_t waiting;    /* operations queued now */
 };
 
-/*
- * Start the thread.  KV must outlive it.  NO_MEMORY on failure.  COMMITTED, unless
- * it is NULL, is called with CONTEXT on the writer thread each time a batch is on
- * disk (or may be: UNKNOWN), before its operations are answered.
- */
-enum status writer_start(struct writer **out, struct kv *kv,
-    void (*committed)(void *context), void              *context);
+/* What somebody wants to hear of, if not NULL; with CONTEXT, on the writer thread. */
+struct writer_events {
+	/* A batch is on disk (or may be: UNKNOWN), and no operation of it answered. */
+	void (*committed)(void *context);
+	/* Some operations have been answered, and others will be only after a while. */
+	void (*answered)(void *context);
+	void *context;
+};
+
+/* Start the thread.  KV must outlive it.  EVENTS may be NULL.  NO_MEMORY on failure. */
+enum status writer_start(
+    struct writer **out, struct kv *kv, const struct writer_events *events);
 
 /* Hand OP over.  False when WRITER_WAITING_MAX wait already: OP stays the caller's. */
 bool writer_push(struct writer *writer, struct write_op *op);

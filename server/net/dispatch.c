@@ -148,7 +148,7 @@ write_done(struct write_op *op)
 {
 	struct request *request = CONTAINER_OF(op, struct request, op);
 
-	loop_send(request->loop, &request->mail);
+	loop_gather(request->loop, &request->mail);
 }
 
 static void

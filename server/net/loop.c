@@ -24,6 +24,18 @@ loop_send(struct loop *loop, struct loop_mail *mail)
 	mailbox_push(&loop->mailbox, &mail->mail);
 }
 
+void
+loop_gather(struct loop *loop, struct loop_mail *mail)
+{
+	mail_list_append(&loop->written, &mail->mail);
+}
+
+void
+loop_send_gathered(struct loop *loop)
+{
+	mailbox_push_all(&loop->mailbox, &loop->written);
+}
+
 static void
 on_woken(struct ev_loop *ev, struct ev_async *watcher, int events)
 {
@@ -257,6 +269,7 @@ loop_init(struct loop *loop, struct server *server, unsigned number)
 	has_snapshot = open_snapshot(loop, server->options);
 	loop->input = malloc(LOOP_READ_BYTES_MAX);
 	mailbox_init(&loop->mailbox, wake, loop);
+	mail_list_init(&loop->written);
 	if (loop->ev)
 		init_watchers(loop, server->options);
 	if (loop->ev == NULL || !has_snapshot || loop->input == NULL) {

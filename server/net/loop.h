@@ -14,7 +14,8 @@
  * answers are there; send them, for LOOP_DRAIN_MS at most, and end.
  *
  * Threads.  Everything belongs to the loop's own thread but loop_send(), loop_stop(),
- * loop_drain() and loop_committed().
+ * loop_drain(); and what is for the writer's thread: loop_committed(), loop_gather()
+ * and loop_send_gathered().
  */
 
 #ifndef NET_LOOP_H
@@ -69,8 +70,9 @@ struct loop {
 	struct auth_source  auth_source;
 	struct metric_set  *metrics;
 
-	struct mailbox  mailbox;
-	struct ev_async woken; /* something is in the mailbox */
+	struct mailbox   mailbox;
+	struct ev_async  woken;   /* something is in the mailbox */
+	struct mail_list written; /* the writer's: to go there together */
 
 	int64_t      now_us; /* monotonic clock, at the last look */
 	struct tally tally;  /* answers since then, given on the spot */
@@ -120,6 +122,10 @@ void loop_send(struct loop *loop, struct loop_mail *mail);
 
 /* A batch was committed: from the writer's thread.  Cheap without subscribers. */
 void loop_committed(struct loop *loop);
+
+/* From the writer's thread: as loop_send(), but together with others. */
+void loop_gather(struct loop *loop, struct loop_mail *mail);
+void loop_send_gathered(struct loop *loop);
 
 void loop_stop(struct loop *loop);
 void loop_drain(struct loop *loop);

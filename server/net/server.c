@@ -195,15 +195,25 @@ on_committed(void *context)
 		loop_committed(&server->loops[i]);
 }
 
+static void
+on_answered(void *context)
+{
+	struct server *server = context;
+
+	for (unsigned i = 0; i < server->loop_count; i++)
+		loop_send_gathered(&server->loops[i]);
+}
+
 static bool
 start_workers(struct server *server, char *why, size_t why_size)
 {
-	const struct options *options = server->options;
+	const struct writer_events events = { on_committed, on_answered, server };
+	const struct options      *options = server->options;
 
 	server->passwords =
 	    password_pool_start(options->password_workers, options->password_queue_max);
-	if (server->passwords && writer_start(&server->writer, server->kv, on_committed,
-				     server) == STATUS_OK)
+	if (server->passwords &&
+	    writer_start(&server->writer, server->kv, &events) == STATUS_OK)
 		server->jobs = job_runner_new(server->kv, server->writer, server->log);
 	if (server->jobs != NULL)
 		return true;

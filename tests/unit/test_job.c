@@ -73,7 +73,7 @@ setup(void **state)
 	assert_non_null(f);
 	kv_fixture_setup((void **)&f->kv);
 	log_init(&f->log, STDERR_FILENO, LOG_LEVEL_ERROR);
-	assert_int_equal(writer_start(&f->writer, f->kv->kv, NULL, NULL), STATUS_OK);
+	assert_int_equal(writer_start(&f->writer, f->kv->kv, NULL), STATUS_OK);
 	assert_non_null(f->jobs = job_runner_new(f->kv->kv, f->writer, &f->log));
 	must_put(f->kv, KV_CUSTOMER, "ada", "lovelace");
 	*state = f;

@@ -346,7 +346,9 @@ put_by_writer(struct kv_fixture *f, const char *spec)
 	struct writer *writer;
 
 	answers = told = 0;
-	assert_int_equal(writer_start(&writer, f->kv, committed, NULL), STATUS_OK);
+	assert_int_equal(writer_start(&writer, f->kv,
+			     &(struct writer_events){ .committed = committed }),
+	    STATUS_OK);
 	fault_arm(spec);
 	assert_true(writer_push(writer, &put.op));
 	pthread_mutex_lock(&mutex);

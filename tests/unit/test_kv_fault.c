@@ -463,7 +463,7 @@ put_many(struct kv_fixture *f, const char *spec)
 
 	answers = 0;
 	must_put(f, KV_CUSTOMER, "first", "so that there is a journal");
-	assert_int_equal(writer_start(&writer, f->kv, NULL, NULL), STATUS_OK);
+	assert_int_equal(writer_start(&writer, f->kv, NULL), STATUS_OK);
 	fault_arm(spec);
 	for (i = 0; i < OPS; i++) {
 		puts[i] =

@@ -432,7 +432,7 @@ a_read_that_fails_fails_its_batch_but_no_operation_of_it(void **state)
 	must_close(f);
 	must_open(f);
 	answers = 0;
-	assert_int_equal(writer_start(&writer, f->kv, NULL, NULL), STATUS_OK);
+	assert_int_equal(writer_start(&writer, f->kv, NULL), STATUS_OK);
 	writer_hold(writer);
 	for (unsigned i = 0; i < 3; i++) {
 		looks[i] =
@@ -464,8 +464,7 @@ a_writer_that_cannot_be_made_says_so(void **state)
 
 	for (unsigned i = 0; i < 2; i++) {
 		kv_calls_fail(calls[i], 1, EAGAIN);
-		assert_int_equal(
-		    writer_start(&writer, f->kv, NULL, NULL), STATUS_NO_MEMORY);
+		assert_int_equal(writer_start(&writer, f->kv, NULL), STATUS_NO_MEMORY);
 		assert_null(writer);
 		assert_true(kv_calls_forgive());
 	}

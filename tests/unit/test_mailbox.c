@@ -66,6 +66,36 @@ only_a_push_into_the_empty_mailbox_wakes(void **state)
 	mailbox_fini(&box);
 }
 
+static void
+a_list_is_pushed_at_once_behind_what_is_there(void **state)
+{
+	struct mail_list list;
+	struct mailbox   box;
+	struct mail     *mail;
+	int              i, wakes = 0;
+
+	(void)state;
+	mailbox_init(&box, count_wake, &wakes);
+	mail_list_init(&list);
+	mailbox_push_all(&box, &list);
+	assert_int_equal(wakes, 0);
+	for (i = 0; i < 4; i++)
+		letters[0][i].number = i;
+	mail_list_append(&list, &letters[0][0].mail);
+	mail_list_append(&list, &letters[0][1].mail);
+	mailbox_push_all(&box, &list);
+	assert_null(list.first);
+	mail_list_append(&list, &letters[0][2].mail);
+	mailbox_push_all(&box, &list);
+	mailbox_push(&box, &letters[0][3].mail);
+	mail = mailbox_take_all(&box);
+	for (i = 0; i < 4; i++, mail = mail->next)
+		assert_int_equal(MAIL_OBJECT(mail, struct letter, mail)->number, i);
+	assert_null(mail);
+	assert_int_equal(wakes, 1);
+	mailbox_fini(&box);
+}
+
 static struct mailbox shared;
 
 static void *
@@ -192,6 +222,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(letters_come_in_order_and_all_at_once),
 		cmocka_unit_test(only_a_push_into_the_empty_mailbox_wakes),
+		cmocka_unit_test(a_list_is_pushed_at_once_behind_what_is_there),
 		cmocka_unit_test(no_letter_is_lost_on_a_receiver_that_sleeps),
 		cmocka_unit_test(no_letter_is_lost_on_a_receiver_that_is_called),
 		cmocka_unit_test(closing_wakes_who_waits_and_keeps_the_letters),

@@ -210,8 +210,9 @@ every_operation_comes_back_and_every_commit_is_told(void **state)
 	pthread_t          holder, watcher;
 
 	station_start(&subscriber, 0);
-	assert_int_equal(
-	    writer_start(&writer, fixture->kv, committed, NULL), STATUS_OK);
+	assert_int_equal(writer_start(&writer, fixture->kv,
+			     &(struct writer_events){ .committed = committed }),
+	    STATUS_OK);
 	assert_int_equal(pthread_create(&watcher, NULL, watch, NULL), 0);
 	assert_int_equal(pthread_create(&holder, NULL, hold, NULL), 0);
 	for (unsigned i = 0; i < LOOPS; i++)

@@ -137,7 +137,7 @@ must_start(struct kv_fixture *f)
 	struct writer *writer;
 
 	door_reset();
-	assert_int_equal(writer_start(&writer, f->kv, NULL, NULL), STATUS_OK);
+	assert_int_equal(writer_start(&writer, f->kv, NULL), STATUS_OK);
 	return writer;
 }
 
@@ -416,28 +416,66 @@ a_full_database_refuses_puts_but_not_the_reserve(void **state)
 	writer_stop(writer);
 }
 
-static void
-note_commit(void *context)
+/* What was told, and how many operations had been answered then. */
+struct heard {
+	int commits, answered_at_commit;
+	int ends, answered_at_end;
+};
+
+static int
+answers_now(void)
 {
-	++*(int *)context;
+	int answers;
+
+	pthread_mutex_lock(&door.mutex);
+	answers = door.answers;
+	pthread_mutex_unlock(&door.mutex);
+	return answers;
 }
 
 static void
-a_commit_is_told_before_its_operations_are_answered(void **state)
+note_commit(void *context)
+{
+	struct heard *heard = context;
+
+	heard->commits++;
+	heard->answered_at_commit = answers_now();
+}
+
+static void
+note_end(void *context)
+{
+	struct heard *heard = context;
+
+	if (heard->ends++ == 0)
+		heard->answered_at_end = answers_now();
+}
+
+static void
+a_commit_is_told_before_its_operations_are_answered_and_when_all_are(void **state)
 {
 	struct kv_fixture *f = *state;
 	struct writer     *writer;
-	struct task        task = task_of(PUT, 1);
-	int                commits = 0;
+	struct task        first = task_of(WAIT, 1), second = task_of(PUT, 2),
+		    third = task_of(PUT, 3);
+	struct heard heard = { 0 };
 
 	door_reset();
-	assert_int_equal(
-	    writer_start(&writer, f->kv, note_commit, &commits), STATUS_OK);
-	assert_true(writer_push(writer, &task.op));
-	answers_wait(1);
-	assert_int_equal(commits, 1);
+	assert_int_equal(writer_start(&writer, f->kv,
+			     &(struct writer_events){ note_commit, note_end, &heard }),
+	    STATUS_OK);
+	assert_true(writer_push(writer, &first.op));
+	door_meet();
+	assert_true(writer_push(writer, &second.op));
+	assert_true(writer_push(writer, &third.op));
+	door_open();
+	answers_wait(3);
 	writer_stop(writer);
 	writer_stop(NULL);
+	assert_int_equal(heard.commits, 2);
+	assert_int_equal(heard.answered_at_commit, 1);
+	assert_true(heard.ends >= 2);
+	assert_int_equal(heard.answered_at_end, 1);
 }
 
 /* Many threads push, each waits for its answer and must then see its value. */
@@ -543,7 +581,8 @@ main(void)
 		TEST(stopping_ends_the_batch_and_answers_the_rest),
 		TEST(too_many_waiting_operations_are_not_taken),
 		TEST(a_full_database_refuses_puts_but_not_the_reserve),
-		TEST(a_commit_is_told_before_its_operations_are_answered),
+		TEST(
+		    a_commit_is_told_before_its_operations_are_answered_and_when_all_are),
 		TEST(who_holds_the_writer_has_the_database_to_himself),
 		TEST(nobody_reads_anything_older_than_an_answer),
 	};
