@@ -73,7 +73,9 @@ unpin(struct kv *kv, struct layer *layer)
 {
 	if (layer == NULL || --layer->pins > 0)
 		return NULL;
-	if (layer != kv->active->layer)
+	/* Only one that has been carried over is waited for. */
+	if (layer != kv->active->layer &&
+	    (kv->frozen == NULL || layer != kv->frozen->layer))
 		pthread_cond_broadcast(&kv->changed);
 	return layer->is_loose ? layer : NULL;
 }
