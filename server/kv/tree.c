@@ -1,142 +1,186 @@
 #include <assert.h>
+#include <limits.h>
 
 #include "server/kv/tree.h"
 
-#define FANOUT 32u
-#define HEIGHT_MAX 16u /* a tree of that height would not fit in any memory */
+/*
+ * A key is taken for a row of digits of four bits, its table's first.  What lies behind
+ * its end is a digit, too, the lowest.
+ */
+#define DIGITS 17u
+#define END 0u
+#define NONE UINT_MAX /* no digit; of no place */
 
-/* The table and the beginning of a key, as numbers that compare as the bytes do. */
-struct head {
-	uint64_t high, low;
+union child {
+	struct tree_node   *node;
+	const struct entry *entry;
 };
 
-struct slot {
-	struct head         head;
-	const struct entry *entry; /* in a branch: the least that the child may hold */
-};
-
+/* All keys under it are alike before AT.  There are two children, but of the root. */
 struct tree_node {
+	uint32_t          present; /* a bit for each digit that there is a child of */
+	uint32_t          entries; /* … which is an entry */
+	uint32_t          at;      /* the place in the key of the digit that decides */
+	union child       children[DIGITS];
 	uint64_t          part;    /* that made it */
 	uint64_t          retired; /* the first batch without it */
 	struct tree_node *next_fresh, *next_retired;
-	unsigned          count;
-	bool              is_leaf;
-	struct slot       slots[FANOUT];
-	struct tree_node *children[]; /* of a branch, FANOUT of them */
 };
 
 /* A key that is looked for. */
 struct sought {
-	struct head  head;
 	unsigned     table;
 	struct slice key;
 };
 
-/* ---- keys ---- */
-
-static uint64_t
-number_of(const unsigned char *bytes)
-{
-	uint64_t number = 0;
-	unsigned i;
-
-	for (i = 0; i < 8; i++)
-		number = number << 8 | bytes[i];
-	return number;
-}
+/* ---- digits ---- */
 
 static struct sought
-sought(unsigned table, struct slice key)
+sought(const struct entry *entry)
 {
-	unsigned char bytes[16] = { (unsigned char)table };
-	size_t        len = key.len < 15 ? key.len : 15;
-
-	if (len > 0)
-		memcpy(bytes + 1, key.data, len);
-	return (
-	    struct sought){ { number_of(bytes), number_of(bytes + 8) }, table, key };
+	return (struct sought){ entry->table, entry_key(entry) };
 }
 
-static int
-compare(const struct sought *sought, const struct slot *slot)
-{
-	if (sought->head.high != slot->head.high)
-		return sought->head.high < slot->head.high ? -1 : 1;
-	if (sought->head.low != slot->head.low)
-		return sought->head.low < slot->head.low ? -1 : 1;
-	return key_compare(sought->key, entry_key(slot->entry));
-}
-
-/* How many slots of NODE are below SOUGHT, or, if OR_LIKE, not above it. */
 static unsigned
-count_below(const struct tree_node *node, const struct sought *sought, bool or_like)
+digit_of(const struct sought *sought, uint32_t at)
 {
-	unsigned low = 0, high = node->count;
+	unsigned byte;
 
-	while (low < high) {
-		unsigned middle = (low + high) / 2;
-		int      order = compare(sought, &node->slots[middle]);
+	if (at < 2)
+		byte = sought->table;
+	else if (at / 2 - 1 < sought->key.len)
+		byte = (unsigned char)sought->key.data[at / 2 - 1];
+	else
+		return END;
+	return 1 + (at % 2 == 0 ? byte >> 4 : byte & 15);
+}
 
-		if (order > 0 || (order == 0 && or_like))
-			low = middle + 1;
-		else
-			high = middle;
+/* How many bytes A and B have in common. */
+static size_t
+common_bytes(struct slice a, struct slice b)
+{
+	size_t   len = a.len < b.len ? a.len : b.len, i = 0;
+	uint64_t x, y;
+
+	for (; i + sizeof(x) <= len; i += sizeof(x)) {
+		memcpy(&x, a.data + i, sizeof(x));
+		memcpy(&y, b.data + i, sizeof(y));
+		if (x != y)
+			break;
 	}
-	return low;
+	while (i < len && a.data[i] == b.data[i])
+		i++;
+	return i;
 }
 
-/* The child of NODE that would hold SOUGHT. */
-static unsigned
-child_of(const struct tree_node *node, const struct sought *sought)
+/* The first place where SOUGHT and the key of ENTRY differ, or NONE. */
+static uint32_t
+difference(const struct sought *sought, const struct entry *entry)
 {
-	unsigned below = count_below(node, sought, true);
+	struct slice a = sought->key, b = entry_key(entry);
+	size_t       i;
 
-	return below == 0 ? 0 : below - 1;
+	if (sought->table != entry->table)
+		return ((sought->table ^ entry->table) & 0xf0) != 0 ? 0 : 1;
+	i = common_bytes(a, b);
+	if (i == a.len && i == b.len)
+		return NONE;
+	if (i == a.len || i == b.len || ((a.data[i] ^ b.data[i]) & 0xf0) != 0)
+		return (uint32_t)(2 + 2 * i);
+	return (uint32_t)(2 + 2 * i + 1);
+}
+
+static bool
+has_child(const struct tree_node *node, unsigned digit)
+{
+	return (node->present >> digit & 1) != 0;
+}
+
+static bool
+child_is_entry(const struct tree_node *node, unsigned digit)
+{
+	return (node->entries >> digit & 1) != 0;
+}
+
+/* The next digit of a child of NODE after DIGIT, or, if BACK, before it; or NONE. */
+static unsigned
+digit_beyond(const struct tree_node *node, unsigned digit, bool back)
+{
+	uint32_t below = (1u << digit) - 1, bits;
+
+	bits = node->present & (back ? below : ~below << 1);
+	if (bits == 0)
+		return NONE;
+	return (unsigned)(back ? 31 - __builtin_clz(bits) : __builtin_ctz(bits));
+}
+
+/*
+ * An entry under NODE with which SOUGHT has as many digits in common as with any; there
+ * are *DEPTH nodes on the way to it.
+ */
+static const struct entry *
+nearest(const struct tree_node *node, const struct sought *sought, unsigned *depth)
+{
+	for (*depth = 1;; ++*depth) {
+		unsigned digit = digit_of(sought, node->at);
+
+		if (!has_child(node, digit))
+			digit = (unsigned)__builtin_ctz(node->present);
+		if (child_is_entry(node, digit))
+			return node->children[digit].entry;
+		node = node->children[digit].node;
+	}
 }
 
 /* ---- nodes ---- */
 
 static bool
-make_spare(struct tree *tree, bool is_leaf, unsigned count)
+make_spare(struct tree *tree, unsigned count)
 {
-	size_t size = sizeof(struct tree_node) +
-		      (is_leaf ? 0 : FANOUT * sizeof(struct tree_node *));
-
-	while (tree->spare_count[is_leaf] < count) {
-		struct tree_node *node = chunks_alloc(&tree->nodes, size);
+	while (tree->spare_count < count) {
+		struct tree_node *node = chunks_alloc(&tree->nodes, sizeof(*node));
 
 		if (node == NULL)
 			return false;
-		node->is_leaf = is_leaf;
-		node->next_fresh = tree->spare[is_leaf];
-		tree->spare[is_leaf] = node;
-		tree->spare_count[is_leaf]++;
+		node->next_fresh = tree->spare;
+		tree->spare = node;
+		tree->spare_count++;
 	}
 	return true;
 }
 
 /* A node of the present part; make_spare() has seen to it that there is one. */
 static struct tree_node *
-node_new(struct tree *tree, bool is_leaf)
+node_new(struct tree *tree)
 {
-	struct tree_node *node = tree->spare[is_leaf];
+	struct tree_node *node = tree->spare;
 
 	assert(node != NULL);
-	tree->spare[is_leaf] = node->next_fresh;
-	tree->spare_count[is_leaf]--;
+	tree->spare = node->next_fresh;
+	tree->spare_count--;
 	node->part = tree->part;
-	node->count = 0;
 	node->next_fresh = tree->fresh;
 	tree->fresh = node;
+	return node;
+}
+
+/* The same, with nothing in it. */
+static struct tree_node *
+node_empty(struct tree *tree, uint32_t at)
+{
+	struct tree_node *node = node_new(tree);
+
+	node->present = node->entries = 0;
+	node->at = at;
 	return node;
 }
 
 static void
 node_free(struct tree *tree, struct tree_node *node)
 {
-	node->next_fresh = tree->spare[node->is_leaf];
-	tree->spare[node->is_leaf] = node;
-	tree->spare_count[node->is_leaf]++;
+	node->next_fresh = tree->spare;
+	tree->spare = node;
+	tree->spare_count++;
 }
 
 /* Leave NODE to those who still read under an older root. */
@@ -152,17 +196,6 @@ node_retire(struct tree *tree, struct tree_node *node)
 	tree->retired_last = node;
 }
 
-/* Copy COUNT slots, and children, of FROM to TO. */
-static void
-move_slots(struct tree_node *to, unsigned at, const struct tree_node *from,
-    unsigned from_at, unsigned count)
-{
-	memmove(&to->slots[at], &from->slots[from_at], count * sizeof(to->slots[0]));
-	if (!to->is_leaf)
-		memmove(&to->children[at], &from->children[from_at],
-		    count * sizeof(to->children[0]));
-}
-
 /* *NODE, or in its place a copy that may be changed. */
 static struct tree_node *
 own(struct tree *tree, struct tree_node **node)
@@ -171,93 +204,84 @@ own(struct tree *tree, struct tree_node **node)
 
 	if (old->part == tree->part)
 		return old;
-	*node = node_new(tree, old->is_leaf);
-	move_slots(*node, 0, old, 0, old->count);
-	(*node)->count = old->count;
+	*node = node_new(tree);
+	memcpy(*node, old, offsetof(struct tree_node, part));
 	node_retire(tree, old);
 	return *node;
 }
 
 /* ---- putting ---- */
 
-/* Divide the full child AT of PARENT, which has room. */
 static void
-split(struct tree *tree, struct tree_node *parent, unsigned at)
+set_entry(struct tree_node *node, unsigned digit, const struct entry *entry)
 {
-	struct tree_node *left = parent->children[at];
-	struct tree_node *right = node_new(tree, left->is_leaf);
-
-	right->count = left->count / 2;
-	left->count -= right->count;
-	move_slots(right, 0, left, left->count, right->count);
-	move_slots(parent, at + 2, parent, at + 1, parent->count - at - 1);
-	parent->slots[at + 1] = right->slots[0];
-	parent->children[at + 1] = right;
-	parent->count++;
+	node->present |= 1u << digit;
+	node->entries |= 1u << digit;
+	node->children[digit].entry = entry;
 }
 
-/* Make sure that the root can be changed and has room. */
-static void
-open_root(struct tree *tree)
-{
-	struct tree_node *root;
-
-	if (tree->root == NULL) {
-		tree->root = node_new(tree, true);
-		tree->height = 1;
-		return;
-	}
-	own(tree, &tree->root);
-	if (tree->root->count < FANOUT)
-		return;
-	root = node_new(tree, false);
-	root->count = 1;
-	root->slots[0] = tree->root->slots[0];
-	root->children[0] = tree->root;
-	tree->root = root;
-	tree->height++;
-	split(tree, root, 0);
-}
-
-/* The leaf for SOUGHT, with room, and with all on the way to it open to change. */
+/*
+ * The node to change for SOUGHT, which differs from what is there at the place AT, with
+ * all on the way to it open to change.
+ */
 static struct tree_node *
-open_leaf(struct tree *tree, const struct sought *sought)
+open_node(struct tree *tree, const struct sought *sought, uint32_t at)
 {
-	struct tree_node *node, *child;
-	unsigned          at;
+	struct tree_node *node;
+	unsigned          digit;
 
-	open_root(tree);
-	for (node = tree->root; !node->is_leaf; node = child) {
-		at = child_of(node, sought);
-		child = own(tree, &node->children[at]);
-		if (child->count == FANOUT) {
-			split(tree, node, at);
-			child = node->children[child_of(node, sought)];
-		}
+	if (tree->root == NULL)
+		tree->root = node_empty(tree, 0);
+	node = own(tree, &tree->root);
+	for (;;) {
+		digit = digit_of(sought, node->at);
+		if (node->at == at || child_is_entry(node, digit) ||
+		    node->children[digit].node->at > at)
+			return node;
+		node = own(tree, &node->children[digit].node);
 	}
-	return node;
+}
+
+/* Put a node for the place AT over the child DIGIT of NODE, which holds LIKE. */
+static struct tree_node *
+fork(struct tree *tree, struct tree_node *node, unsigned digit, uint32_t at,
+    const struct entry *like)
+{
+	struct tree_node *new = node_empty(tree, at);
+	const struct sought other = sought(like);
+	unsigned            to = digit_of(&other, at);
+
+	new->present = 1u << to;
+	if (child_is_entry(node, digit))
+		new->entries = 1u << to;
+	new->children[to] = node->children[digit];
+	node->entries &= ~(1u << digit);
+	node->children[digit].node = new;
+	return new;
 }
 
 bool
 tree_put(struct tree *tree, const struct entry *entry)
 {
-	struct sought     sought_ = sought(entry->table, entry_key(entry));
-	struct tree_node *leaf;
-	unsigned          at;
+	struct sought       key = sought(entry);
+	const struct entry *like = NULL;
+	struct tree_node   *node;
+	uint32_t            at = 0;
+	unsigned            depth = 0;
 
-	assert(tree->height < HEIGHT_MAX);
-	/* Each level at most a copy and a half; a new root. */
-	if (!make_spare(tree, true, 2) ||
-	    !make_spare(tree, false, 2 * tree->height + 1))
-		return false;
-	leaf = open_leaf(tree, &sought_);
-	at = count_below(leaf, &sought_, false);
-	if (at == leaf->count || compare(&sought_, &leaf->slots[at]) != 0) {
-		move_slots(leaf, at + 1, leaf, at, leaf->count - at);
-		leaf->count++;
-		tree->count++;
+	if (tree->root != NULL) {
+		like = nearest(tree->root, &key, &depth);
+		at = difference(&key, like);
 	}
-	leaf->slots[at] = (struct slot){ sought_.head, entry };
+	/* A copy of each on the way, and a new one. */
+	if (!make_spare(tree, depth + 1))
+		return false;
+	node = open_node(tree, &key, at);
+	if (at != NONE && node->at != at)
+		node = fork(tree, node, digit_of(&key, node->at), at, like);
+	set_entry(node, digit_of(&key, node->at), entry);
+	if (at != NONE)
+		tree->count++;
 	return true;
 }
 
@@ -300,7 +324,7 @@ tree_mark(struct tree *tree)
 {
 	tree->part++; /* what stands now must stay as it is */
 	return (struct tree_mark){ tree->root, tree->fresh, tree->retired_last,
-		tree->height, tree->count };
+		tree->count };
 }
 
 void
@@ -318,7 +342,6 @@ tree_drop(struct tree *tree, struct tree_mark mark)
 		mark.retired_last->next_retired = NULL;
 	tree->retired_last = mark.retired_last;
 	tree->root = mark.root;
-	tree->height = mark.height;
 	tree->count = mark.count;
 	tree->part++;
 }
@@ -349,122 +372,114 @@ tree_reclaim(struct tree *tree, uint64_t oldest)
 const struct entry *
 tree_get(const struct tree_node *node, enum kv_table table, struct slice key)
 {
-	struct sought sought_;
-	unsigned      at;
+	const struct sought sought = { table, key };
 
-	if (node == NULL)
-		return NULL;
-	sought_ = sought(table, key);
-	while (!node->is_leaf)
-		node = node->children[child_of(node, &sought_)];
-	at = count_below(node, &sought_, false);
-	if (at == node->count || compare(&sought_, &node->slots[at]) != 0)
-		return NULL;
-	return node->slots[at].entry;
-}
+	while (node != NULL) {
+		unsigned digit = digit_of(&sought, node->at);
 
-/* The first or the last leaf under NODE. */
-static const struct tree_node *
-outermost(const struct tree_node *node, bool is_last)
-{
-	while (!node->is_leaf)
-		node = node->children[is_last ? node->count - 1 : 0];
-	return node;
-}
-
-/* The first entry that is not below SOUGHT, or, if ABOVE, that is above it. */
-static const struct entry *
-seek_up(struct tree_cursor *cursor, const struct sought *sought, bool above)
-{
-	const struct tree_node *node = cursor->root, *right = NULL;
-
-	if (node == NULL)
-		return NULL;
-	while (!node->is_leaf) {
-		unsigned at = child_of(node, sought);
-
-		if (at + 1 < node->count)
-			right = node->children[at + 1];
-		node = node->children[at];
-	}
-	cursor->leaf = node;
-	cursor->at = count_below(node, sought, above);
-	if (cursor->at == node->count) {
-		if (right == NULL)
+		if (!has_child(node, digit))
 			return NULL;
-		cursor->leaf = outermost(right, false);
-		cursor->at = 0;
+		if (child_is_entry(node, digit)) {
+			const struct entry *entry = node->children[digit].entry;
+
+			return difference(&sought, entry) == NONE ? entry : NULL;
+		}
+		node = node->children[digit].node;
 	}
-	return cursor->leaf->slots[cursor->at].entry;
+	return NULL;
 }
 
-/* The last entry below SOUGHT. */
+/* Go to the first entry, or the last if BACK, of the child DIGIT of NODE. */
 static const struct entry *
-seek_down(struct tree_cursor *cursor, const struct sought *sought)
+arrive(
+    struct tree_cursor *cursor, const struct tree_node *node, unsigned digit, bool back)
 {
-	const struct tree_node *node = cursor->root, *left = NULL;
+	if (node == NULL)
+		return NULL;
+	while (!child_is_entry(node, digit)) {
+		node = node->children[digit].node;
+		digit = (unsigned)(back ? 31 - __builtin_clz(node->present)
+					: __builtin_ctz(node->present));
+	}
+	cursor->node = node;
+	cursor->digit = digit;
+	return node->children[digit].entry;
+}
+
+/* Go to the first entry above SOUGHT, or the last below if BACK; or to it, if OR_IT. */
+static const struct entry *
+seek(struct tree_cursor *cursor, const struct sought *sought_, bool back, bool or_it)
+{
+	const struct tree_node *node = cursor->root, *turn = NULL;
+	unsigned                digit, beyond, turn_digit = 0, depth;
+	const struct entry     *like;
+	struct sought           other;
+	uint32_t                at;
+	bool                    is_beyond; /* what is alike up to AT */
 
 	if (node == NULL)
 		return NULL;
-	while (!node->is_leaf) {
-		unsigned at = child_of(node, sought);
-
-		if (at > 0)
-			left = node->children[at - 1];
-		node = node->children[at];
+	like = nearest(node, sought_, &depth);
+	other = sought(like);
+	at = difference(sought_, like);
+	is_beyond =
+	    at == NONE ? or_it : (digit_of(&other, at) > digit_of(sought_, at)) != back;
+	for (;;) {
+		digit = digit_of(sought_, node->at);
+		beyond = digit_beyond(node, digit, back);
+		if (beyond != NONE) {
+			turn = node;
+			turn_digit = beyond;
+		}
+		if (node->at == at)
+			break;
+		if (child_is_entry(node, digit) ||
+		    node->children[digit].node->at > at) {
+			if (!is_beyond)
+				break;
+			return arrive(cursor, node, digit, back);
+		}
+		node = node->children[digit].node;
 	}
-	cursor->leaf = node;
-	cursor->at = count_below(node, sought, false);
-	if (cursor->at == 0) {
-		if (left == NULL)
-			return NULL;
-		cursor->leaf = outermost(left, true);
-		cursor->at = cursor->leaf->count;
-	}
-	cursor->at--;
-	return cursor->leaf->slots[cursor->at].entry;
+	return arrive(cursor, turn, turn_digit, back);
 }
 
 const struct entry *
 tree_from(struct tree_cursor *cursor, const struct tree_node *root, enum kv_table table,
     struct slice key)
 {
-	struct sought sought_ = sought(table, key);
-
 	cursor->root = root;
-	return seek_up(cursor, &sought_, false);
+	return seek(cursor, &(struct sought){ table, key }, false, true);
 }
 
 const struct entry *
 tree_below(struct tree_cursor *cursor, const struct tree_node *root, unsigned table,
     struct slice key)
 {
-	struct sought sought_ = sought(table, key);
-
 	cursor->root = root;
-	return seek_down(cursor, &sought_);
+	return seek(cursor, &(struct sought){ table, key }, true, false);
+}
+
+static const struct entry *
+step(struct tree_cursor *cursor, bool back)
+{
+	unsigned      beyond = digit_beyond(cursor->node, cursor->digit, back);
+	struct sought at;
+
+	if (beyond != NONE)
+		return arrive(cursor, cursor->node, beyond, back);
+	at = sought(cursor->node->children[cursor->digit].entry);
+	return seek(cursor, &at, back, false);
 }
 
 const struct entry *
 tree_next(struct tree_cursor *cursor)
 {
-	const struct entry *entry = cursor->leaf->slots[cursor->at].entry;
-	struct sought       sought_;
-
-	if (cursor->at + 1 < cursor->leaf->count)
-		return cursor->leaf->slots[++cursor->at].entry;
-	sought_ = sought(entry->table, entry_key(entry));
-	return seek_up(cursor, &sought_, true);
+	return step(cursor, false);
 }
 
 const struct entry *
 tree_back(struct tree_cursor *cursor)
 {
-	const struct entry *entry = cursor->leaf->slots[cursor->at].entry;
-	struct sought       sought_;
-
-	if (cursor->at > 0)
-		return cursor->leaf->slots[--cursor->at].entry;
-	sought_ = sought(entry->table, entry_key(entry));
-	return seek_down(cursor, &sought_);
+	return step(cursor, true);
 }

@@ -1,10 +1,12 @@
 /*
  * tree -- the newest entry of each key, in order, without disturbing who still reads.
  *
- * A B+tree whose nodes are copied before they change (Bayer and McCreight; the copying
- * as in any persistent tree).  A root is a whole tree for ever, or until its nodes are
- * given to be used again, so a reader needs a root and nothing else.  A key is never
- * taken out: a deletion is an entry, too.  So nothing is ever merged or balanced.
+ * A radix tree, as Finch's qp-trie: a node is a place where keys part, and there are as
+ * many levels as such places.  On the way to a key each node costs one look at one
+ * digit and no comparison; the key itself is looked at once, in the end.  Nodes are
+ * small, and copied before they change.  A root is a whole tree for ever, or until its
+ * nodes are given to be used again, so a reader needs a root and nothing else.  A key
+ * is never taken out: a deletion is an entry, too.  So no node ever goes.
  *
  * An edit is everything between tree_begin() and tree_keep(): nodes that it has made
  * already it changes in place.  tree_mark() divides it, so that the part after the mark
@@ -29,12 +31,11 @@ struct tree_node;
 struct tree {
 	struct tree_node *root; /* of the edit; NULL: empty */
 	struct chunks     nodes;
-	unsigned          height;   /* nodes from the root to a leaf */
-	size_t            count;    /* of entries, older ones of a key not counted */
-	uint64_t          batch;    /* the number of the edit */
-	uint64_t          part;     /* nodes of this number may be changed in place */
-	struct tree_node *spare[2]; /* of branches; of leaves */
-	unsigned          spare_count[2];
+	size_t            count; /* of entries, older ones of a key not counted */
+	uint64_t          batch; /* the number of the edit */
+	uint64_t          part;  /* nodes of this number may be changed in place */
+	struct tree_node *spare;
+	unsigned          spare_count;
 	struct tree_node *fresh;   /* made by the edit, newest first */
 	struct tree_node *retired; /* replaced, oldest first: still read perhaps */
 	struct tree_node *retired_last;
@@ -42,7 +43,6 @@ struct tree {
 
 struct tree_mark {
 	struct tree_node *root, *fresh, *retired_last;
-	unsigned          height;
 	size_t            count;
 };
 
@@ -76,8 +76,8 @@ const struct entry *tree_get(
 
 /* A place in a tree, while it does not change. */
 struct tree_cursor {
-	const struct tree_node *root, *leaf;
-	unsigned                at;
+	const struct tree_node *root, *node;
+	unsigned                digit; /* of the node's child */
 };
 
 /*

@@ -106,7 +106,7 @@ memory_that_ends_within_a_batch_takes_all_of_it_back(void **state)
 		assert_string_equal(look_up(f, KV_CUSTOMER, "ada"), "lovelace");
 		status = STATUS_NO_MEMORY;
 	}
-	assert_true(nth > 4);
+	assert_true(nth > 3);
 	assert_int_equal(count_many(f), MANY);
 	must_close(f);
 	must_open(f);

@@ -25,7 +25,7 @@ struct fixture {
 	struct model  model;
 };
 
-/* Two tables; keys of two lengths, many alike in their first 16 bytes. */
+/* Two tables; keys with much in common, and some that are the beginning of others. */
 static enum kv_table
 table_of(unsigned number)
 {
@@ -35,8 +35,12 @@ table_of(unsigned number)
 static struct slice
 key_of(unsigned number)
 {
-	static char key[64];
+	static char key[128];
 
+	if (number % 7 == 0) {
+		memset(key, '0', sizeof(key));
+		return slice_of(key, number / 7 + 1);
+	}
 	if (number % 3 == 0)
 		return slice_of(key, (size_t)sprintf(key, "%03u", number));
 	return slice_of(
@@ -126,7 +130,7 @@ seeks_must_equal(const struct tree_node *root, const struct model *model)
 	for (i = 0; i < KEYS; i++) {
 		const struct entry *from = NULL, *below = NULL;
 		struct slice        key = key_of(i);
-		char                room[64];
+		char                room[128];
 
 		memcpy(room, key.data, key.len);
 		key.data = room;
@@ -258,14 +262,14 @@ a_dropped_edit_takes_no_memory(void **state)
 	for (i = 0; i < KEYS; i++)
 		assert_true(tree_put(&f->tree, entry_of(f, (unsigned)i, false)));
 	tree_keep(&f->tree);
-	for (i = 0; i < 1000; i++) {
+	for (i = 0; i < 3 * KEYS; i++) {
 		struct tree_mark mark;
 
 		tree_begin(&f->tree, 2);
 		mark = tree_mark(&f->tree);
 		assert_true(tree_put(&f->tree, entry_of(f, (unsigned)i % KEYS, true)));
 		tree_drop(&f->tree, mark);
-		if (i == 100)
+		if (i == KEYS) /* each has been dropped once */
 			bytes = f->tree.nodes.bytes;
 	}
 	assert_int_equal(f->tree.nodes.bytes, bytes);
