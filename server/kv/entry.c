@@ -1,16 +1,30 @@
 #include <assert.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <xxhash.h>
 
 #include "server/kv/entry.h"
 
+/* What the name of TABLE contributes. */
+static uint64_t
+table_checksum(enum kv_table table)
+{
+	static _Atomic uint64_t sums[KV_TABLE_COUNT]; /* 0: not known yet */
+	const char             *name = kv_table_name(table);
+	uint64_t sum = atomic_load_explicit(&sums[table], memory_order_relaxed);
+
+	if (sum == 0) {
+		sum = XXH3_64bits(name, strlen(name));
+		atomic_store_explicit(&sums[table], sum, memory_order_relaxed);
+	}
+	return sum;
+}
+
 uint64_t
 entry_checksum(enum kv_table table, struct slice key, struct slice value)
 {
-	const char *name = kv_table_name(table);
-	uint64_t    seed = XXH3_64bits(name, strlen(name));
+	uint64_t seed = XXH3_64bits_withSeed(key.data, key.len, table_checksum(table));
 
-	seed = XXH3_64bits_withSeed(key.data, key.len, seed);
 	return XXH3_64bits_withSeed(value.data, value.len, seed);
 }
 
