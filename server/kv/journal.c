@@ -10,8 +10,8 @@
 
 #include "server/kv/journal_private.h"
 
-/* The file grows by as much as it has, or by this. */
-#define GROWTH_BYTES_MAX ((uint64_t)8 << 20)
+/* The file grows by this: a batch that waits for it waits twice as long, not longer. */
+#define GROWTH_BYTES ((uint64_t)1 << 20)
 
 void
 journal_init(struct journal *journal)
@@ -112,7 +112,7 @@ journal_reserve(struct journal *journal, uint64_t ahead)
 
 	if (needed <= to)
 		return 0;
-	to += to < GROWTH_BYTES_MAX ? to : GROWTH_BYTES_MAX;
+	to += GROWTH_BYTES;
 	if (to < needed)
 		to = (needed + JOURNAL_PAGE_BYTES - 1) / JOURNAL_PAGE_BYTES *
 		     JOURNAL_PAGE_BYTES;
