@@ -305,13 +305,31 @@ writer_start(struct writer **out, struct kv *kv, const struct writer_events *eve
 }
 
 bool
-writer_push(struct writer *writer, struct write_op *op)
+writer_gather(struct writer *writer, struct mail_list *list, struct write_op *op)
 {
 	if (atomic_fetch_add(&writer->waiting, 1) >= WRITER_WAITING_MAX) {
 		atomic_fetch_sub(&writer->waiting, 1);
 		return false;
 	}
-	mailbox_push(&writer->inbox, &op->mail);
+	mail_list_append(list, &op->mail);
+	return true;
+}
+
+void
+writer_push_all(struct writer *writer, struct mail_list *list)
+{
+	mailbox_push_all(&writer->inbox, list);
+}
+
+bool
+writer_push(struct writer *writer, struct write_op *op)
+{
+	struct mail_list list;
+
+	mail_list_init(&list);
+	if (!writer_gather(writer, &list, op))
+		return false;
+	writer_push_all(writer, &list);
 	return true;
 }
 

@@ -73,6 +73,13 @@ enum status writer_start(
 bool writer_push(struct writer *writer, struct write_op *op);
 
 /*
+ * The same in two steps, for who has many: append OP to LIST, which is the caller's,
+ * unless too many wait; then hand all of LIST over, so that one commit can have them.
+ */
+bool writer_gather(struct writer *writer, struct mail_list *list, struct write_op *op);
+void writer_push_all(struct writer *writer, struct mail_list *list);
+
+/*
  * Keep the writer between two batches until writer_release(); operations wait.  For
  * somebody who does with the database, meanwhile, what is else the writer's to do.  One
  * thread at a time.

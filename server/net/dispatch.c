@@ -170,7 +170,7 @@ push_write(struct request *request)
 	request->mail.deliver = on_written;
 	if (loop->is_stopping)
 		answer(request, STATUS_SHUTTING_DOWN);
-	else if (!writer_push(loop->server->writer, &request->op))
+	else if (!writer_gather(loop->server->writer, &loop->writes, &request->op))
 		answer(request, STATUS_BUSY);
 }
 

@@ -102,11 +102,23 @@ count_cached(struct loop *loop)
 	loop->cached = now;
 }
 
+/*
+ * Were each write handed over by itself, the first would make a commit of its own,
+ * which all others wait for.
+ */
+static void
+hand_over_writes(struct loop *loop)
+{
+	if (loop->writes.first != NULL) /* else there may be no writer any more */
+		writer_push_all(loop->server->writer, &loop->writes);
+}
+
 static void
 end_turn(struct loop *loop)
 {
 	struct link *link;
 
+	hand_over_writes(loop);
 	while ((link = link_first(&loop->touched))) {
 		link_remove(link);
 		conn_end_turn(CONTAINER_OF(link, struct conn, touched));
@@ -175,6 +187,7 @@ on_stop(struct loop_mail *mail)
 	struct loop *loop = CONTAINER_OF(mail, struct loop, stop_mail);
 
 	loop->is_stopping = true;
+	hand_over_writes(loop); /* the last ones: now the writer may stop */
 	touch_all(loop);
 	server_loop_stopped(loop->server);
 }
@@ -270,6 +283,7 @@ loop_init(struct loop *loop, struct server *server, unsigned number)
 	loop->input = malloc(LOOP_READ_BYTES_MAX);
 	mailbox_init(&loop->mailbox, wake, loop);
 	mail_list_init(&loop->written);
+	mail_list_init(&loop->writes);
 	if (loop->ev)
 		init_watchers(loop, server->options);
 	if (loop->ev == NULL || !has_snapshot || loop->input == NULL) {

@@ -1,10 +1,10 @@
 /*
  * loop -- one thread that serves connections.
  *
- * It works in turns: wait for events; take what came in; answer; send to each
- * connection all its answers of the turn at once; let go of the snapshot.  A
- * connection that has used up its share of a turn is queued for the next one, so a
- * busy peer cannot keep others waiting.
+ * It works in turns: wait for events; take what came in; answer; hand all writes of
+ * the turn to the writer, for one commit; send to each connection all its answers of
+ * the turn at once; let go of the snapshot.  A connection that has used up its share of
+ * a turn is queued for the next one, so a busy peer cannot keep others waiting.
  *
  * Other threads reach a loop only through its mailbox: new connections, finished
  * writes and passwords, and the commands of a stop.
@@ -73,6 +73,7 @@ struct loop {
 	struct mailbox   mailbox;
 	struct ev_async  woken;   /* something is in the mailbox */
 	struct mail_list written; /* the writer's: to go there together */
+	struct mail_list writes;  /* … and ours of this turn, to go to the writer */
 
 	int64_t      now_us; /* monotonic clock, at the last look */
 	struct tally tally;  /* answers since then, given on the spot */

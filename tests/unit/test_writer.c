@@ -194,6 +194,35 @@ a_batch_gathers_while_another_is_under_way(void **state)
 	writer_stop(writer);
 }
 
+/* Nobody holds the writer up: the first of them does not begin without the others. */
+static void
+what_was_gathered_shares_a_commit(void **state)
+{
+	static struct task   tasks[500];
+	struct kv_fixture   *f = *state;
+	struct writer       *writer = must_start(f);
+	struct writer_counts counts;
+	struct mail_list     list;
+	int                  i;
+
+	mail_list_init(&list);
+	for (i = 0; i < 500; i++) {
+		tasks[i] = task_of(PUT, i);
+		assert_true(writer_gather(writer, &list, &tasks[i].op));
+	}
+	writer_count(writer, &counts);
+	assert_int_equal(counts.waiting, 500);
+	assert_int_equal(counts.commits, 0);
+	writer_push_all(writer, &list);
+	assert_null(list.first);
+	answers_wait(500);
+	writer_count(writer, &counts);
+	assert_int_equal(counts.commits, 1);
+	assert_int_equal(counts.batch_max, 500);
+	assert_int_equal(counts.waiting, 0);
+	writer_stop(writer);
+}
+
 static void
 a_batch_is_bounded(void **state)
 {
@@ -573,6 +602,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_answered_ok_is_there),
 		TEST(a_batch_gathers_while_another_is_under_way),
+		TEST(what_was_gathered_shares_a_commit),
 		TEST(a_batch_is_bounded),
 		TEST(a_batch_is_bounded_in_bytes),
 		TEST(a_refusal_harms_nobody_and_splits_nothing),
