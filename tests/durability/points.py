@@ -49,7 +49,10 @@ DIALS = 4      # times that a client tries to get through
 REFUSALS = ("NO_MEMORY", "STORAGE_FULL", "STORAGE_FAILED", "UNKNOWN", "BUSY", "INTERNAL")
 
 # An operator is known by what the system says of the socket.
-OPERATOR_REFUSALS = REFUSALS + ("UNAUTHENTICATED",)
+OPERATOR_REFUSALS = ("UNAUTHENTICATED",)
+
+# A file of which reads are short looks as if it were cut off.
+SHORT_REFUSALS = ("DAMAGED",)
 
 # How the libraries below may end the process: with a word, and nothing half done.
 LAST_WORDS = ("(libev)", "customerd: ")
@@ -97,6 +100,7 @@ class Run:
     def __init__(self, server, template, spec):
         self.server = server
         self.spec, self.times = spec, spec.split(":")[2]
+        self.refusals = REFUSALS + (SHORT_REFUSALS if ":short:" in spec else ())
         self.template = template
         self.ids = sorted(template.state)
         self.updates, self.reads = [], []
@@ -191,7 +195,7 @@ class Run:
         except OSError:
             return False
         except Refused as refusal:
-            if refusal.code not in REFUSALS:
+            if refusal.code not in self.refusals:
                 raise Broken("refused: %s" % refusal) from None
         finally:
             if c is not None:
@@ -231,7 +235,7 @@ class Run:
         except Refused as refusal:
             for update in updates:
                 update.refused = refusal.code != "UNKNOWN"
-            if refusal.code not in REFUSALS:
+            if refusal.code not in self.refusals:
                 raise
             return
         for update, revision in zip(updates, revisions):
@@ -265,7 +269,7 @@ class Run:
             self.created[email] = True
         except Refused as refusal:
             self.created[email] = None if refusal.code == "UNKNOWN" else False
-            if refusal.code not in REFUSALS:
+            if refusal.code not in self.refusals:
                 raise
 
     def back_up(self, c):
@@ -276,14 +280,14 @@ class Run:
             self.copies[path] = True
         except Refused as refusal:
             self.copies[path] = False
-            if refusal.code not in OPERATOR_REFUSALS:
+            if refusal.code not in self.refusals + OPERATOR_REFUSALS:
                 raise
 
     def scrub(self, c):
         try:
             c.call("server.scrub")
         except Refused as refusal:
-            if refusal.code not in OPERATOR_REFUSALS:
+            if refusal.code not in self.refusals + OPERATOR_REFUSALS:
                 raise
 
     # ---- what is there afterwards ----
