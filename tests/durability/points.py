@@ -227,8 +227,7 @@ class Run:
             len(self.updates), key, "value %d" % self.values, time.monotonic()))
         return self.updates[-1]
 
-    @staticmethod
-    def note(updates, outcome):
+    def note(self, updates, outcome):
         """OUTCOME gives the revisions or raises Refused."""
         try:
             revisions = outcome()
