@@ -3,9 +3,9 @@
  *
  * A write with an idempotency key leaves its answer in the same transaction as its
  * change, under the token and the key, and counts until it is dropped: that is after
- * IDEMPOTENCY_KEEP_MS, and never early because a clock has jumped.  The request is known
- * by a keyed hash of its method and arguments.  Only successes are kept: a refusal
- * has changed nothing, so there is nothing to protect.
+ * IDEMPOTENCY_KEEP_MS, and never early because a clock has jumped.  The request is
+ * known by a keyed hash of its method and arguments.  Only successes are kept: a
+ * refusal has changed nothing, so there is nothing to protect.
  */
 
 #ifndef DOMAIN_IDEMPOTENCY_H

@@ -60,7 +60,7 @@ kv_table_is_cached(enum kv_table table)
 	enum {
 		CACHED = 0
 #define X(name, disk, cached) | (cached) << KV_##name
-		    KV_TABLES(X)
+		KV_TABLES(X)
 #undef X
 	};
 

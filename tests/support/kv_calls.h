@@ -1,6 +1,7 @@
 /*
  * kv_calls -- what server/kv calls, in front of which the linker puts functions of ours
- * (--wrap; tests/SConscript says for which tests): LMDB, memory, threads, files, a clock.
+ * (--wrap; tests/SConscript says for which tests): LMDB, memory, threads, files, a
+ * clock.
  *
  * A test may let one call fail, or look on.  Unlike fault.c, this stands between kv and
  * LMDB, and what LMDB itself calls goes its way.
