@@ -1,8 +1,8 @@
 #include <assert.h>
-#include <signal.h>
 #include <time.h>
 
 #include "server/base/clock.h"
+#include "server/base/thread.h"
 #include "server/kv/kv_private.h"
 
 /* One transaction of LMDB has so much, or an eighth of a journal if that is less. */
@@ -214,15 +214,8 @@ kv_checkpoint_status(struct kv *kv)
 enum status
 checkpoint_start(struct kv *kv)
 {
-	sigset_t others, before;
-	int      rc;
+	int rc = thread_start(&kv->checkpoint_thread, run, kv);
 
-	/* As in writer.c: signals are for the main loop, but for SIGBUS. */
-	sigfillset(&others);
-	sigdelset(&others, SIGBUS);
-	pthread_sigmask(SIG_SETMASK, &others, &before);
-	rc = pthread_create(&kv->checkpoint_thread, NULL, run, kv);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return rc == 0 ? STATUS_OK : STATUS_NO_MEMORY;
 }
 

@@ -1,10 +1,10 @@
 #include <assert.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "server/base/thread.h"
 #include "server/kv/writer.h"
 
 struct writer {
@@ -260,25 +260,6 @@ run(void *context)
 	return NULL;
 }
 
-/*
- * Start the thread without signals: they are for the main loop.  But for the one that
- * a mapped page raises in whoever reads it: blocked, it would end the process without
- * the word of its handler.
- */
-static int
-start_thread(struct writer *writer)
-{
-	sigset_t others, before;
-	int      rc;
-
-	sigfillset(&others);
-	sigdelset(&others, SIGBUS);
-	pthread_sigmask(SIG_SETMASK, &others, &before);
-	rc = pthread_create(&writer->thread, NULL, run, writer);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return rc;
-}
-
 enum status
 writer_start(struct writer **out, struct kv *kv, const struct writer_events *events)
 {
@@ -293,7 +274,7 @@ writer_start(struct writer **out, struct kv *kv, const struct writer_events *eve
 	mailbox_init(&writer->inbox, NULL, NULL);
 	pthread_mutex_init(&writer->mutex, NULL);
 	pthread_cond_init(&writer->changed, NULL);
-	if (start_thread(writer) != 0) {
+	if (thread_start(&writer->thread, run, writer) != 0) {
 		pthread_cond_destroy(&writer->changed);
 		pthread_mutex_destroy(&writer->mutex);
 		mailbox_fini(&writer->inbox);

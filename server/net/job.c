@@ -2,12 +2,12 @@
 
 #include <assert.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/pack.h"
 #include "server/base/clock.h"
+#include "server/base/thread.h"
 
 #define WHY_BYTES_MAX 512u
 
@@ -135,19 +135,13 @@ work(void *context)
 	return NULL;
 }
 
-/* Without signals, as the writer's; the mutex is held. */
+/* With the mutex held. */
 static bool
 start_thread(struct job_runner *jobs)
 {
-	sigset_t others, before;
-
 	if (jobs->has_thread)
 		pthread_join(jobs->thread, NULL); /* it has ended, or is about to */
-	sigfillset(&others);
-	sigdelset(&others, SIGBUS);
-	pthread_sigmask(SIG_SETMASK, &others, &before);
-	jobs->has_thread = pthread_create(&jobs->thread, NULL, work, jobs) == 0;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	jobs->has_thread = thread_start(&jobs->thread, work, jobs) == 0;
 	return jobs->has_thread;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "server/base/clock.h"
+#include "server/base/thread.h"
 #include "server/net/conn.h"
 #include "server/net/request.h"
 #include "server/net/server.h"
@@ -161,7 +162,7 @@ run_thread(void *context)
 bool
 loop_start(struct loop *loop)
 {
-	return pthread_create(&loop->thread, NULL, run_thread, loop) == 0;
+	return thread_start(&loop->thread, run_thread, loop) == 0;
 }
 
 void

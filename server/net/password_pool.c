@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "server/base/clock.h"
+#include "server/base/thread.h"
 #include "server/domain/password.h"
 
 struct password_pool {
@@ -74,9 +75,8 @@ password_pool_start(unsigned workers, unsigned waiting_max)
 	pthread_cond_init(&pool->filled, NULL);
 	pool->end = &pool->first;
 	pool->waiting_max = waiting_max;
-	while (
-	    pool->worker_count < workers &&
-	    pthread_create(&pool->workers[pool->worker_count], NULL, work, pool) == 0)
+	while (pool->worker_count < workers &&
+	       thread_start(&pool->workers[pool->worker_count], work, pool) == 0)
 		pool->worker_count++;
 	if (pool->worker_count == workers)
 		return pool;
