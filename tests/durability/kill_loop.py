@@ -31,8 +31,10 @@ from support.customerd import Refused, Server, StartFailed, new_token  # noqa: E
 
 IN_FLIGHT = 8         # requests of one connection without an answer
 VERIFY_EVERY = 25     # cycles
-# So small a journal is full after a cycle or two: checkpoints are killed, too.
-SERVER_OPTIONS = ("--loops", "2", "--journal-bytes-max", "256K")
+CYCLES_MAX = 500      # of one data directory: it grows, and every start reads it
+# So small a journal is full after a cycle or two, and so small a feed, too: checkpoints
+# are killed, and the trimming of old changes.
+SERVER_OPTIONS = ("--loops", "2", "--journal-bytes-max", "256K", "--change-keep-bytes", "1M")
 SHOWN_MAX = 20        # lines of what is wrong
 
 
@@ -266,6 +268,15 @@ def run(server, options, refusals=()):
     return int((not loss or "lost" not in loss) if options.expect_loss else bool(loss))
 
 
+def directories(options):
+    """OPTIONS, once for each of the data directories that so many cycles take."""
+    for begin in range(0, options.cycles, CYCLES_MAX):
+        part = argparse.Namespace(**vars(options))
+        part.cycles = min(CYCLES_MAX, options.cycles - begin)
+        part.seed += begin
+        yield part
+
+
 def outcome(loop, seed, function):
     """Call FUNCTION, which lets LOOP run, and say how that went; what is wrong, if any."""
     began = time.monotonic()
@@ -293,9 +304,11 @@ def arguments_of(description):
 
 
 def main():
-    options = arguments_of(__doc__).parse_args()
-    with Server(*SERVER_OPTIONS) as server:
-        return run(server, options)
+    for options in directories(arguments_of(__doc__).parse_args()):
+        with Server(*SERVER_OPTIONS) as server:
+            if run(server, options) != 0:
+                return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from support.disk import Disk, why_not  # noqa: E402
 
 REFUSALS = ("UNKNOWN", "STORAGE_FAILED")
 DISK_BYTES = 300 << 20  # sparse
-CUT_BYTES = 512 << 10   # what the change feed grows by, amply
+CUT_BYTES = 512 << 10   # what is kept of answers, amply
 LAST_WORDS_S = 0.004    # from the cut to the end of the server, at most
 
 
@@ -55,6 +55,16 @@ class ServerOnDisk(Server):
         return self.start()
 
 
+def on_disk(options):
+    size = DISK_BYTES + options.cycles * CUT_BYTES
+    with Disk(options.file_system, options.block, size) as disk:
+        with ServerOnDisk(disk, *kill_loop.SERVER_OPTIONS) as server:
+            status = kill_loop.run(server, options, REFUSALS)
+            print("%d cuts of %s with blocks of %d" % (
+                server.cuts, options.file_system, options.block))
+            return status
+
+
 def main():
     parser = kill_loop.arguments_of(__doc__)
     parser.add_argument("--file-system", choices=("ext4", "xfs"), default="ext4")
@@ -63,13 +73,7 @@ def main():
     missing = why_not(options.file_system)
     if missing:
         sys.exit("power_cut: " + missing)
-    size = DISK_BYTES + options.cycles * CUT_BYTES
-    with Disk(options.file_system, options.block, size) as disk:
-        with ServerOnDisk(disk, *kill_loop.SERVER_OPTIONS) as server:
-            status = kill_loop.run(server, options, REFUSALS)
-            print("%d cuts of %s with blocks of %d" % (
-                server.cuts, options.file_system, options.block))
-            return status
+    return max(on_disk(part) for part in kill_loop.directories(options))
 
 
 if __name__ == "__main__":
