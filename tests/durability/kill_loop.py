@@ -30,6 +30,7 @@ from history import Read, State, Update, check  # noqa: E402
 from support.customerd import Refused, Server, StartFailed, new_token  # noqa: E402
 
 IN_FLIGHT = 8         # requests of one connection without an answer
+REFUSED_MAX = 16      # more of them would only be more to send again
 VERIFY_EVERY = 25     # cycles
 CYCLES_MAX = 500      # of one data directory: it grows, and every start reads it
 # So small a journal is full after a cycle or two, and so small a feed, too: checkpoints
@@ -61,12 +62,13 @@ class Writer(threading.Thread):
         self.updates = []
         self.created = []    # [email, acknowledged]
         self.pending = {}    # by msgid: what to do with the answer
+        self.refused = 0
 
     def run(self):
         try:
             c = self.loop.server.dial(self.loop.token)
             while True:
-                while len(self.pending) < IN_FLIGHT:
+                while len(self.pending) < IN_FLIGHT and self.refused < REFUSED_MAX:
                     if self.rng.random() < 0.05:
                         self.create(c)
                     else:
@@ -75,6 +77,7 @@ class Writer(threading.Thread):
                 c.answers.clear()
                 if error is not None and error["code"] not in self.loop.refusals:
                     raise Loss("refused: %r" % error)
+                self.refused += error is not None
                 # UNKNOWN says no more than no answer does.
                 if error is None or error["code"] != "UNKNOWN":
                     self.pending[msgid](result)
