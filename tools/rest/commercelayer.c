@@ -309,11 +309,18 @@ static const struct mapping customer_links[] = {
 	{ NULL }
 };
 
-static const char *const customer_relations[] = {
-	"customer_group", "customer_addresses", "customer_payment_sources",
-	"customer_subscriptions", "orders", "order_subscriptions", "returns", "sku_lists",
-	"attachments", "events", "tags", "jwt_customer", "jwt_markets",
-	"jwt_stock_locations", "event_stores", NULL
+/* One text of which only the record's link is missing: there are many in each answer. */
+#define RELATION(name)                                                                     \
+	{ name, "\"" name "\":{\"links\":{\"self\":\"%/relationships/" name             \
+		"\",\"related\":\"%/" name "\"}" }
+
+static const struct relation customer_relations[] = {
+	RELATION("customer_group"), RELATION("customer_addresses"),
+	RELATION("customer_payment_sources"), RELATION("customer_subscriptions"),
+	RELATION("orders"), RELATION("order_subscriptions"), RELATION("returns"),
+	RELATION("sku_lists"), RELATION("attachments"), RELATION("events"), RELATION("tags"),
+	RELATION("jwt_customer"), RELATION("jwt_markets"), RELATION("jwt_stock_locations"),
+	RELATION("event_stores"), { NULL, NULL }
 };
 
 static const struct mapping group_fields[] = {
@@ -326,7 +333,9 @@ static const struct mapping group_fields[] = {
 	{ NULL }
 };
 
-static const char *const group_relations[] = { "customers", "markets", "attachments", NULL };
+static const struct relation group_relations[] = {
+	RELATION("customers"), RELATION("markets"), RELATION("attachments"), { NULL, NULL }
+};
 
 static const struct mapping tag_fields[] = {
 	{ "name",       TAG_NAME,       &as_text, MAP_NOT_NULL | MAP_REQUIRED, "null" },
@@ -335,7 +344,7 @@ static const struct mapping tag_fields[] = {
 	{ NULL }
 };
 
-static const char *const tag_relations[] = { NULL };
+static const struct relation tag_relations[] = { { NULL, NULL } };
 
 const struct resource commercelayer_customers = {
 	RECORD_CUSTOMER, "customers", customer_fields, customer_links, customer_relations, false, "Customer"

@@ -35,9 +35,9 @@ refuse(struct work *work, const struct reason_text *text, struct slice subject)
 bool
 commercelayer_is_relation(const struct resource *resource, struct slice name)
 {
-	for (const char *const *relation = resource->relations; *relation != NULL;
-	     relation++)
-		if (slice_equal(slice_text(*relation), name))
+	for (const struct relation *relation = resource->relations;
+	     relation->name != NULL; relation++)
+		if (slice_equal(slice_text(relation->name), name))
 			return true;
 	return false;
 }

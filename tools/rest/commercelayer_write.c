@@ -35,7 +35,8 @@ commercelayer_includes(const struct work *work, const char *name)
 {
 	struct slice list, word;
 
-	http_parameter(&work->exchange->request, "include", &list);
+	if (!http_parameter(&work->exchange->request, "include", &list))
+		return false;
 	while (next_item(&list, &word))
 		if (slice_equal(word, slice_text(name)))
 			return true;
@@ -145,24 +146,20 @@ static void
 write_relationships(struct out *out, const struct encoding *in,
     const struct resource *resource, struct slice self)
 {
-	static const char links[] =
-	    "{\"self\":\"%/relationships/%\",\"related\":\"%/%\"}";
-	struct work *work = in->work;
+	const struct relation *relation = resource->relations;
+	struct work           *work = in->work;
 
 	out_key(out, "relationships");
 	out_open(out, '{');
-	for (const char *const *name = resource->relations; *name != NULL; name++) {
-		struct slice called = slice_text(*name);
+	for (; relation->name != NULL; relation++) {
+		bool is_included = commercelayer_includes(work, relation->name);
 
-		if (!encode_wants(in, *name) && !commercelayer_includes(work, *name))
+		if (!encode_wants(in, relation->name) && !is_included)
 			continue;
-		out_key(out, *name);
-		out_open(out, '{');
-		out_key(out, "links");
-		out_filled(out, links, (struct slice[]){ self, called, self, called });
-		if (resource->kind == RECORD_CUSTOMER &&
-		    commercelayer_includes(work, *name))
-			commercelayer_write_linkage(out, work, in->parts, *name);
+		out_filled(out, relation->links, self);
+		if (resource->kind == RECORD_CUSTOMER && is_included)
+			commercelayer_write_linkage(
+			    out, work, in->parts, relation->name);
 		out_close(out, '}');
 	}
 	out_close(out, '}');

@@ -203,15 +203,21 @@ struct nested {
  * Resources, routes, formats
  */
 
+/* A relationship of JSON:API: its name, and JSON of the name and the links behind it,
+ * still open, with a % in place of the link to the record. */
+struct relation {
+	const char *name, *links;
+};
+
 struct resource {
 	enum record_kind      kind;
 	const char           *type; /* the word in paths and bodies: "customers" */
 	const struct mapping *fields;
 	/* JSON:API's relationships that can be written, or NULL */
-	const struct mapping *links;
-	const char *const    *relations; /* names of all relationships, or NULL */
-	bool                  is_brief;  /* fewer words in meta */
-	const char           *noun;      /* in sentences: "Customer group" */
+	const struct mapping  *links;
+	const struct relation *relations; /* all of them, ending with a NULL, or NULL */
+	bool                   is_brief;  /* fewer words in meta */
+	const char            *noun;      /* in sentences: "Customer group" */
 	/* Of the items, when they are no records but those of a list in one; or NULL.
 	 */
 	const struct shape *shape;

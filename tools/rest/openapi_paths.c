@@ -90,9 +90,9 @@ schema_of_parameter(
 	if (strcmp(name, "name") != 0)
 		return json_pack("{s:s}", "type", "string");
 	names = must_json(json_array());
-	for (const char *const *word = route->resource->relations; *word != NULL;
-	     word++)
-		must_append(names, json_string(*word));
+	for (const struct relation *relation = route->resource->relations;
+	     relation->name != NULL; relation++)
+		must_append(names, json_string(relation->name));
 	return json_pack("{s:s, s:o}", "type", "string", "enum", names);
 }
 

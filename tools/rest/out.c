@@ -219,17 +219,16 @@ out_raw(struct out *json, const char *text)
 }
 
 void
-out_filled(struct out *json, const char *text, const struct slice *values)
+out_filled(struct out *json, const char *text, struct slice value)
 {
 	const char *gap;
 
 	separate(json);
 	for (; *(gap = strchrnul(text, '%')) != '\0'; text = gap + 1) {
 		buf_put(json->out, text, (size_t)(gap - text));
-		buf_put(json->out, values->data, values->len);
-		values++;
+		buf_put(json->out, value.data, value.len);
 	}
-	put(json, text);
+	buf_put(json->out, text, (size_t)(gap - text));
 }
 
 void

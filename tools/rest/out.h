@@ -36,8 +36,8 @@ void out_value(struct out *json, struct slice value);
 /* TEXT as it is: JSON already. */
 void out_raw(struct out *json, const char *text);
 
-/* The same, with the next one of VALUES, as it is, in the place of each '%'. */
-void out_filled(struct out *json, const char *text, const struct slice *values);
+/* The same, with VALUE, as it is, in the place of each '%'. */
+void out_filled(struct out *json, const char *text, struct slice value);
 
 /* WORD: TEXT in one call. */
 void out_pair(struct out *json, const char *word, const char *text);

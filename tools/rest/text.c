@@ -15,13 +15,6 @@ text_decimal(char room[TEXT_DECIMAL_BYTES], int64_t value)
 }
 
 void
-text_digits(char *at, unsigned count, uint64_t value)
-{
-	for (; count > 0; value /= 10)
-		at[--count] = (char)('0' + value % 10);
-}
-
-void
 text_hexadecimal(char *at, uint64_t value)
 {
 	for (unsigned i = 16; i > 0; value >>= 4)
