@@ -3,10 +3,12 @@
     relay = Relay(server.unix)                          clients dial relay.unix
     relay.befall("customer.update", LOST_BEFORE)        the next call of that method
     relay.befall("customer.get", Around(before, after)) it passes, between these calls
+    relay.seen["customer.get"]                          how many came
 
 All other calls pass.
 """
 
+import collections
 import os
 import socket
 import threading
@@ -31,6 +33,7 @@ class Relay:
     def __init__(self, server):
         self.server, self.unix = server, server + ".relay"
         self.fate = self.method = None
+        self.seen = collections.Counter()   # calls and notifications, by method
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.unix)
         self.listener.listen()
@@ -93,6 +96,7 @@ class _Pair:
 
     def there(self):
         for message in self.messages(self.near):
+            self.relay.seen[message[2 if message[0] == 0 else 1]] += 1
             if message[0] == 0 and message[2] == self.relay.method:
                 fate, self.relay.fate, self.relay.method = self.relay.fate, None, None
                 if fate == LOST_BEFORE:

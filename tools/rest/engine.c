@@ -8,8 +8,6 @@
 #include "tools/rest/route.h"
 #include "tools/rest/work_internal.h"
 
-#define MAP_EMPTY SLICE("\x80") /* {} in MessagePack */
-
 /* ---- running ---- */
 
 /* Look the record of the path up, since its absence goes before the body's errors. */
@@ -37,12 +35,6 @@ work_verify(struct work *work, bool looks)
 		return true;
 	work_refuse_answer(work, answer);
 	return false;
-}
-
-const struct answer *
-work_store(struct work *work)
-{
-	return work_call(work, METHOD_STORE_GET, MAP_EMPTY);
 }
 
 /* Whether the path's store is the token's.  False: not known yet, or answered. */
@@ -433,6 +425,8 @@ engine_init(struct engine *engine, struct upstream *upstream,
 	buf_init(&engine->out, HTTP_RESPONSE_BYTES_MAX);
 	buf_init(&engine->spare_buf, FRAME_BYTES_MAX);
 	buf_init(&engine->spare_set, FRAME_BYTES_MAX);
+	for (unsigned i = 0; i < ENGINE_SHARED_MAX; i++)
+		TAILQ_INIT(&engine->shared[i].readers);
 	rate_init(&engine->rate, settings->rate_max, settings->rate_window_ms);
 }
 

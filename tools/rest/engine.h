@@ -12,6 +12,8 @@
 #ifndef REST_ENGINE_H
 #define REST_ENGINE_H
 
+#include <sys/queue.h>
+
 #include "tools/rest/format.h"
 #include "tools/rest/http.h"
 #include "tools/rest/rate.h"
@@ -37,12 +39,28 @@ struct engine_settings {
 #define ENGINE_STORES_MAX 64u /* busy ones that are counted; others have no bound */
 #define ENGINE_STORE_BYTES 65u
 
+#define ENGINE_SHARED_MAX 64u /* calls under way that several wait for */
+
 #define ENGINE_BYTES_KEPT ((size_t)64 * 1024) /* in each spare buf */
 
 /* Requests under way for one store, as the path names it. */
 struct engine_store {
 	char     name[ENGINE_STORE_BYTES];
 	unsigned busy;
+};
+
+enum shared_state { SHARED_VACANT, SHARED_OPEN, SHARED_ENDING };
+
+/*
+ * A call that several works wait for, since all of them have asked the same with the
+ * same token before it left: so none gets an answer that is older than its question.
+ */
+struct shared_call {
+	enum shared_state state;
+	TAILQ_HEAD(, call_made)
+	readers;             /* those who wait; while open, there are some */
+	uint64_t departures; /* of the upstream, when it was made */
+	uint32_t id;         /* to cancel */
 };
 
 struct engine {
@@ -53,6 +71,7 @@ struct engine {
 	struct buf spare_buf, spare_set; /* lent to work_buf() and to struct decoding */
 	struct engine_store stores[ENGINE_STORES_MAX];
 	struct rate         rate;
+	struct shared_call  shared[ENGINE_SHARED_MAX];
 };
 
 void engine_init(struct engine *engine, struct upstream *upstream,

@@ -35,15 +35,33 @@ on_pong(void *user, enum customerd_status status, struct customerd_slice result,
 	ev_timer_start(upstream->ev, &upstream->pause);
 }
 
-/* A connection that is lost is known at once; a new one has to answer first. */
+/*
+ * The handle has been at work.  A connection that is lost is known at once; a new one
+ * has to answer first.
+ */
 static void
 on_change(void *user)
 {
 	struct upstream *upstream = user;
 
+	if (!upstream->is_calling)
+		upstream->departures++;
 	customerd_ev_update(&upstream->watcher);
 	if (upstream->is_ready && customerd_async_fd(upstream->async) < 0)
 		set_ready(upstream, false, "CONNECTION_LOST", "customerd has gone");
+}
+
+enum customerd_status
+upstream_call(struct upstream *upstream, const struct customerd_call *call,
+    customerd_callback *callback, void *user, uint32_t *id,
+    struct customerd_error *error)
+{
+	enum customerd_status status;
+
+	upstream->is_calling = true;
+	status = customerd_async_call(upstream->async, call, callback, user, id, error);
+	upstream->is_calling = false;
+	return status;
 }
 
 static void
@@ -61,8 +79,8 @@ send_ping(struct upstream *upstream)
 		 .timeout_ms = UPSTREAM_PING_TIMEOUT_MS };
 	struct customerd_slice nothing = { NULL, 0 };
 	struct customerd_error error;
-	enum customerd_status  status = customerd_async_call(
-	     upstream->async, &ping, on_pong, upstream, NULL, &error);
+	enum customerd_status  status =
+	    upstream_call(upstream, &ping, on_pong, upstream, NULL, &error);
 
 	if (status != CUSTOMERD_OK)
 		on_pong(upstream, status, nothing, &error);

@@ -31,6 +31,9 @@ struct upstream {
 	bool                    has_been_asked; /* a ping has ended, well or not */
 	bool                    is_ready;
 	bool                    is_closing;
+	bool                    is_calling;
+	uint64_t
+	    departures; /* how often calls may have left: all that were made before */
 };
 
 /*
@@ -42,6 +45,12 @@ bool upstream_open(struct upstream *upstream, struct ev_loop *ev, const char *ad
 
 /* End the connection; calls under way end now. */
 void upstream_close(struct upstream *upstream);
+
+/* As customerd_async_call().  What was called has not left as long as DEPARTURES stays.
+ */
+enum customerd_status upstream_call(struct upstream *upstream,
+    const struct customerd_call *call, customerd_callback *callback, void *user,
+    uint32_t *id, struct customerd_error *error);
 
 /* Whether the last ping was answered. */
 static inline bool

@@ -59,6 +59,10 @@ struct call_made {
 	uint32_t           id;           /* to cancel */
 	bool               is_mentioned; /* in this run; see work_first_time() */
 	struct answer      answer;
+
+	bool                is_shareable;
+	struct shared_call *shared; /* that it waits for, or NULL: for its own */
+	TAILQ_ENTRY(call_made) reader;
 };
 
 enum parameter {
@@ -150,7 +154,7 @@ const struct record_methods *methods_of(enum record_kind kind);
 /* 256 random bits as text; the same in every run. */
 const char *work_secret(struct work *work);
 
-/* The store of the token. */
+/* The store of the token: one call for all works that ask before it leaves. */
 const struct answer *work_store(struct work *work);
 
 /* {id: ID} or {uid: ID}, as the format's ids are; empty when ID can be none: then the

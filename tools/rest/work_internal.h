@@ -7,6 +7,8 @@
 
 #include "tools/rest/work.h"
 
+#define MAP_EMPTY SLICE("\x80") /* {} in MessagePack */
+
 struct route_match;
 
 static inline struct slice
