@@ -175,13 +175,13 @@ serve_change(
 void
 serve_update(struct work *work)
 {
+	enum method_number   method = work_methods(work)->update;
+	const struct answer *answer = work_done(work, method);
 	struct decoding      in;
-	const struct answer *answer;
 
-	if (!serve_decode(work, &in, false))
-		return;
-	answer = serve_change(
-	    work, &in, work_methods(work)->update, work->parameters[PARAMETER_ID]);
+	if (answer == NULL && serve_decode(work, &in, false))
+		answer =
+		    serve_change(work, &in, method, work->parameters[PARAMETER_ID]);
 	if (answer != NULL)
 		work_respond_record(work, 200, answer->result);
 }
@@ -189,12 +189,12 @@ serve_update(struct work *work)
 void
 serve_create(struct work *work)
 {
+	enum method_number   method = work_methods(work)->create;
+	const struct answer *answer = work_done(work, method);
 	struct decoding      in;
-	const struct answer *answer;
 
-	if (!serve_decode(work, &in, true))
-		return;
-	answer = serve_change(work, &in, work_methods(work)->create, slice_of(NULL, 0));
+	if (answer == NULL && serve_decode(work, &in, true))
+		answer = serve_change(work, &in, method, slice_of(NULL, 0));
 	if (answer != NULL)
 		work_respond_record(work,
 		    work->route->status != 0 ? work->route->status : 200,

@@ -139,6 +139,13 @@ const struct answer *work_call_page(
     struct work *work, enum method_number method, struct slice args);
 void work_forget_page(struct work *work);
 
+/*
+ * The answer to the change that METHOD has made, for a request that makes only one: it
+ * was told what the body says, so nobody needs to read that again.  NULL: not yet, or
+ * not at all.
+ */
+const struct answer *work_done(const struct work *work, enum method_number method);
+
 /* The same with the rights of an operator, which the shim has on the unix socket. */
 const struct answer *work_call_as_operator(
     struct work *work, enum method_number method, struct slice args);

@@ -252,6 +252,18 @@ work_store(struct work *work)
 }
 
 const struct answer *
+work_done(const struct work *work, enum method_number method)
+{
+	const struct call_made *made;
+
+	TAILQ_FOREACH (made, &work->calls, link)
+		if (made->method == method && made->is_done && !made->is_probe &&
+		    made->answer.status == STATUS_OK)
+			return &made->answer;
+	return NULL;
+}
+
+const struct answer *
 work_call_page(struct work *work, enum method_number method, struct slice args)
 {
 	return call(work, method, args, AS_PAGE);
