@@ -1,7 +1,7 @@
 /*
  * Whatever JSON a format is sent: what it asks of the server are well-formed
  * arguments within the bounds of a frame, and what it answers is JSON without a key
- * given twice.
+ * given twice; and what it refuses has changed nothing.
  *
  * The first byte of the input chooses a route that takes a body, the second how the
  * server answers the calls; the rest is the body.  That is read as forms, too.
@@ -147,6 +147,19 @@ pack_details(struct buf *buf)
 	pack_violation(buf, "set.contacts.0.type", "NOT_IN_LIST");
 }
 
+/* What is refused has changed nothing. */
+static void
+check_changes(const struct work *work)
+{
+	const struct call_made *made;
+
+	if (work->response.status < 400)
+		return;
+	TAILQ_FOREACH (made, &work->calls, link)
+		assert(methods[made->method].access != METHOD_WRITE || made->is_probe ||
+		       made->answer.status != STATUS_OK);
+}
+
 /* Answer every call with STATUS; false when none was waiting. */
 static bool
 answer_calls(struct work *work, unsigned *answered, enum status status)
@@ -166,6 +179,9 @@ answer_calls(struct work *work, unsigned *answered, enum status status)
 		if (place++ < *answered)
 			continue;
 		check_args(made);
+		if (!made->is_done) /* it may be too large to be sent */
+			work->pending--;
+		made->is_done = true;
 		*answer = (struct answer){ .status = status };
 		if (status == STATUS_OK)
 			answer->result =
@@ -205,19 +221,47 @@ serve(struct work *work, enum status status)
 	unsigned          answered = 0;
 
 	for (unsigned i = 0; i < ROUNDS_MAX; i++) {
-		work->is_answered = false;
+		work->is_answered = work->is_refusing = false;
 		work->fault_count = 0;
 		work->header_count = 0;
 		work->revision = 0;
 		TAILQ_FOREACH (made, &work->calls, link)
 			made->is_mentioned = false;
 		work->route->serve(work);
-		/* Nobody is there, so each call is over at once; now say how. */
 		if (!answer_calls(work, &answered, status))
 			break;
 	}
-	if (work->is_answered)
-		check_answer(work);
+	if (!work->is_answered)
+		return;
+	check_answer(work);
+	check_changes(work);
+}
+
+/* The calls are ours, but the client library has them still. */
+static void
+forget_calls(struct work *work)
+{
+	struct customerd_async *async = work->engine->upstream->async;
+	struct call_made       *made;
+
+	work->is_gone = true; /* nothing is run any more */
+	work->pending = work->call_count;
+	TAILQ_FOREACH (made, &work->calls, link)
+		customerd_async_cancel(
+		    async, made->shared != NULL ? made->shared->id : made->id);
+}
+
+/* A server that is never reached: nobody runs the handle. */
+static struct customerd_async *
+nobody(void)
+{
+	static struct customerd_async *async;
+	struct customerd_options       options = { .address = "unix:/nowhere" };
+
+	if (async == NULL)
+		customerd_async_new(&async, &options, NULL);
+	assert(async != NULL);
+	return async;
 }
 
 /* What is read of a form are objects of texts. */
@@ -242,7 +286,7 @@ read_forms(struct slice body)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct upstream              upstream = { .is_ready = false };
+	struct upstream              upstream = { .is_ready = true, .async = nobody() };
 	const struct engine_settings settings = { .public_store = 1,
 		.search_max = 100 };
 	struct engine                engine;
@@ -271,6 +315,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	arena_init(&exchange.arena, HTTP_ARENA_BYTES_MAX);
 	engine_init(&engine, &upstream, &settings);
 	serve(&work, (enum status)(data[1] % STATUS_COUNT));
+	forget_calls(&work);
 	engine_fini(&engine);
 	json_decref(work.body);
 	arena_fini(&exchange.arena);

@@ -99,6 +99,27 @@ def test_a_dry_run_changes_nothing(platforms, format):
     assert update(platforms, format, "after", If_Match=before).status == 200
 
 
+@pytest.mark.parametrize("links", [
+    {"customer_group": {"data": {"id": "ABCRtyUpBa"}}},
+    {"customer_group": {"data": {"type": "tags", "id": "ABCRtyUpBa"}}},
+    {"tags": {"data": {"type": "tags"}}}, {"tags": {"data": [{"id": 1}]}}],
+    ids=["no type", "other type", "no list", "no name"])
+@pytest.mark.parametrize("method, target", [
+    ("PATCH", "/api/customers/XAyRWNUzyN"), ("POST", "/api/customers")])
+def test_what_a_bad_link_refuses_has_changed_nothing(platforms, method, target, links):
+    def state():
+        customers = platforms.ask("GET", "/api/customers", CL).json["meta"]["record_count"]
+        return customers, platforms.ask("GET", "/api/customers/XAyRWNUzyN", CL).headers["etag"]
+
+    before = state()
+    answer = platforms.ask(method, target, CL, {"data": {
+        "type": "customers", "id": "XAyRWNUzyN" if method == "PATCH" else None,
+        "attributes": {"reference": "changed", "email": "never@example.com"},
+        "relationships": links}})
+    assert answer.status == 400, answer
+    assert state() == before
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_request_has_an_id_in_its_answer_and_in_the_log(platforms, format):
     target, headers = READS[format]

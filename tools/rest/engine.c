@@ -63,6 +63,7 @@ advance(struct work *work)
 {
 	struct call_made *made;
 
+	work->is_refusing = false;
 	work->fault_count = 0;
 	work->header_count = 0;
 	work->revision = 0;

@@ -119,6 +119,7 @@ void
 work_refuse_text(struct work *work, const struct reason_text *text,
     struct slice subject, bool with_faults)
 {
+	work->is_refusing = true;
 	if (work_verify(work, work->looks_first))
 		complain(work, text, subject, with_faults);
 }
@@ -131,6 +132,7 @@ work_refuse_faults(struct work *work)
 	for (unsigned i = 0; i < work->fault_count; i++)
 		if (fault_text_of(work, &work->faults[i]).http != 0)
 			text.http = fault_text_of(work, &work->faults[i]).http;
+	work->is_refusing = true;
 	/* A record that is not there has no rules to break. */
 	if (work_verify(work, true))
 		complain(work, &text, slice_of(NULL, 0), true);

@@ -94,7 +94,7 @@ serve_decode(struct work *work, struct decoding *in, bool is_create)
 	decode_fields(in, resource->fields, object);
 	if (resource->links != NULL)
 		decode_fields(in, resource->links, work->links);
-	if (!in->waits && !work->is_answered)
+	if (!in->waits && !work->is_answered && !work->is_refusing)
 		return true;
 	decode_end(in);
 	return false;

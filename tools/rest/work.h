@@ -92,6 +92,7 @@ struct work {
 	bool         looks_first; /* existence goes before the body's errors */
 	bool         probes;      /* changes are only tried */
 	bool         is_answered;
+	bool         is_refusing; /* in this run, but the token is to be tried first */
 	bool         has_credentials; /* checked for form, not yet for truth */
 	bool         is_gone;         /* the client, so nobody waits */
 

@@ -216,7 +216,11 @@ call(struct work *work, enum method_number method, struct slice args,
     enum call_kind kind)
 {
 	struct call_made *made = find_call(work, method, args);
+	bool              writes = methods[method].access == METHOD_WRITE;
 
+	/* Whoever goes on after a refusal changes nothing. */
+	if (made == NULL && writes && (work->is_answered || work->is_refusing))
+		return NULL;
 	if (made == NULL) {
 		made = arena_alloc(work_arena(work), sizeof(*made));
 		if (made == NULL || work->call_count == WORK_CALLS_MAX)
