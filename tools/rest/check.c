@@ -113,8 +113,10 @@ first_word(struct slice value)
 {
 	size_t len = 0;
 
-	while (len < value.len && strchr(";, \t", value.data[len]) == NULL)
-		len++;
+	for (; len < value.len; len++)
+		if (value.data[len] == ';' || value.data[len] == ',' ||
+		    value.data[len] == ' ' || value.data[len] == '\t')
+			break;
 	return slice_of(value.data, len);
 }
 

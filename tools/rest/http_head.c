@@ -30,11 +30,30 @@ http_head_init(struct http_head *head)
 bool
 http_is_token(unsigned char byte)
 {
-	static const char others[] = "!#$%&'*+-.^_`|~";
+	/* ASCII from the space on; those that are not of a token are spaces. */
+	static const char tokens[] = " ! #$%&'  *+ -. 0123456789       "
+				     "ABCDEFGHIJKLMNOPQRSTUVWXYZ   ^_`"
+				     "abcdefghijklmnopqrstuvwxyz | ~";
 
-	return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-	       (byte >= '0' && byte <= '9') ||
-	       (byte != 0 && strchr(others, byte) != NULL);
+	return byte > ' ' && byte <= '~' && tokens[byte - ' '] != ' ';
+}
+
+static bool
+is_of_target(unsigned char byte)
+{
+	return byte > ' ' && byte < 0x7f;
+}
+
+static bool
+is_of_value(unsigned char byte)
+{
+	return (byte >= ' ' && byte != 0x7f) || byte == '\t';
+}
+
+static size_t
+at_most(size_t value, size_t max)
+{
+	return value < max ? value : max;
 }
 
 /* Nothing follows END, so that is also where a bad head stops. */
@@ -81,7 +100,7 @@ on_target(struct http_head *head, unsigned char byte)
 		head->token_at = head->len + 1;
 		return VERSION;
 	}
-	if (byte <= ' ' || byte >= 0x7f)
+	if (!is_of_target(byte))
 		return bad(head, 400, "The request line is malformed.");
 	if (len >= HTTP_TARGET_BYTES_MAX)
 		return bad(head, 414, "The target of the request is too long.");
@@ -136,7 +155,7 @@ on_value(struct http_head *head, unsigned char byte)
 {
 	if (byte == '\r')
 		return VALUE_LF;
-	if ((byte < ' ' && byte != '\t') || byte == 0x7f)
+	if (!is_of_value(byte))
 		return bad(head, 400, "The value of a header is malformed.");
 	return VALUE;
 }
@@ -170,11 +189,42 @@ step(struct http_head *head, struct slice bytes)
 	}
 }
 
+/* Where bytes begin that are to be looked at one by one: most change no state. */
+static size_t
+skip(const struct http_head *head, struct slice bytes)
+{
+	const unsigned char *byte = (const unsigned char *)bytes.data;
+	size_t at = head->len, end = at_most(bytes.len, HTTP_HEAD_BYTES_MAX);
+
+	switch (head->state) {
+	case METHOD:
+		end = at_most(end, head->token_at + HTTP_HEAD_METHOD_BYTES_MAX);
+		while (at < end && http_is_token(byte[at]))
+			at++;
+		break;
+	case TARGET:
+		end = at_most(end, head->token_at + HTTP_TARGET_BYTES_MAX);
+		while (at < end && is_of_target(byte[at]))
+			at++;
+		break;
+	case NAME:
+		while (at < end && http_is_token(byte[at]))
+			at++;
+		break;
+	case VALUE:
+		while (at < end && is_of_value(byte[at]))
+			at++;
+		break;
+	default: break;
+	}
+	return at;
+}
+
 enum http_head_result
 http_head_feed(struct http_head *head, struct slice bytes)
 {
 	assert(head->state != END);
-	while (head->len < bytes.len && head->state != END) {
+	while (head->state != END && (head->len = skip(head, bytes)) < bytes.len) {
 		if (head->len >= HTTP_HEAD_BYTES_MAX)
 			head->state = bad(head, 431, "The headers are too long.");
 		else

@@ -9,6 +9,8 @@ lower(char c)
 bool
 http_word_equal(struct slice a, struct slice b)
 {
+	if (slice_equal(a, b))
+		return true;
 	if (a.len != b.len)
 		return false;
 	for (size_t i = 0; i < a.len; i++)

@@ -68,13 +68,26 @@ is_clean(struct slice text)
 
 enum decode_as { AS_SEGMENT, AS_PARAMETER };
 
-/* Decode ENCODED into ARENA.  False: it is not well-formed, or there is no memory. */
+static bool
+has(struct slice text, char c)
+{
+	return text.len > 0 && memchr(text.data, c, text.len) != NULL;
+}
+
+/*
+ * Decode ENCODED, of characters that may be there, into ARENA.  False: it is not
+ * well-formed, or there is no memory.
+ */
 static bool
 decode(struct slice encoded, enum decode_as as, struct arena *arena, struct slice *out)
 {
-	char  *text = arena_alloc(arena, encoded.len);
+	char  *text;
 	size_t len = 0;
 
+	*out = encoded;
+	if (!has(encoded, '%') && (as == AS_SEGMENT || !has(encoded, '+')))
+		return true;
+	text = arena_alloc(arena, encoded.len);
 	if (text == NULL)
 		return false;
 	for (size_t i = 0; i < encoded.len; i++) {
