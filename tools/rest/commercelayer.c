@@ -309,10 +309,11 @@ static const struct mapping customer_links[] = {
 	{ NULL }
 };
 
-/* One text of which only the record's link is missing: there are many in each answer. */
+/* Only the record's link is missing in them: each answer has thirty. */
+#define PIECE(text) { text, sizeof(text) - 1 }
 #define RELATION(name)                                                                     \
-	{ name, "\"" name "\":{\"links\":{\"self\":\"%/relationships/" name             \
-		"\",\"related\":\"%/" name "\"}" }
+	{ name, { PIECE("\"" name "\":{\"links\":{\"self\":\""),                          \
+		PIECE("/relationships/" name "\",\"related\":\""), PIECE("/" name "\"}") } }
 
 static const struct relation customer_relations[] = {
 	RELATION("customer_group"), RELATION("customer_addresses"),
@@ -320,7 +321,7 @@ static const struct relation customer_relations[] = {
 	RELATION("orders"), RELATION("order_subscriptions"), RELATION("returns"),
 	RELATION("sku_lists"), RELATION("attachments"), RELATION("events"), RELATION("tags"),
 	RELATION("jwt_customer"), RELATION("jwt_markets"), RELATION("jwt_stock_locations"),
-	RELATION("event_stores"), { NULL, NULL }
+	RELATION("event_stores"), { NULL }
 };
 
 static const struct mapping group_fields[] = {
@@ -334,7 +335,7 @@ static const struct mapping group_fields[] = {
 };
 
 static const struct relation group_relations[] = {
-	RELATION("customers"), RELATION("markets"), RELATION("attachments"), { NULL, NULL }
+	RELATION("customers"), RELATION("markets"), RELATION("attachments"), { NULL }
 };
 
 static const struct mapping tag_fields[] = {
@@ -344,7 +345,7 @@ static const struct mapping tag_fields[] = {
 	{ NULL }
 };
 
-static const struct relation tag_relations[] = { { NULL, NULL } };
+static const struct relation tag_relations[] = { { NULL } };
 
 const struct resource commercelayer_customers = {
 	RECORD_CUSTOMER, "customers", customer_fields, customer_links, customer_relations, false, "Customer"

@@ -156,7 +156,7 @@ write_relationships(struct out *out, const struct encoding *in,
 
 		if (!encode_wants(in, relation->name) && !is_included)
 			continue;
-		out_filled(out, relation->links, self);
+		out_joined(out, 3, relation->links, self);
 		if (resource->kind == RECORD_CUSTOMER && is_included)
 			commercelayer_write_linkage(
 			    out, work, in->parts, relation->name);

@@ -203,10 +203,11 @@ struct nested {
  * Resources, routes, formats
  */
 
-/* A relationship of JSON:API: its name, and JSON of the name and the links behind it,
- * still open, with a % in place of the link to the record. */
+/* A relationship of JSON:API: its name, and JSON of the name and the two links behind
+ * it, still open; the link to the record goes between the pieces. */
 struct relation {
-	const char *name, *links;
+	const char  *name;
+	struct slice links[3];
 };
 
 struct resource {

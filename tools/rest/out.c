@@ -219,16 +219,24 @@ out_raw(struct out *json, const char *text)
 }
 
 void
-out_filled(struct out *json, const char *text, struct slice value)
+out_joined(
+    struct out *json, unsigned count, const struct slice *pieces, struct slice between)
 {
-	const char *gap;
+	size_t len = (count - 1) * between.len;
+	char  *room;
 
+	for (unsigned i = 0; i < count; i++)
+		len += pieces[i].len;
 	separate(json);
-	for (; *(gap = strchrnul(text, '%')) != '\0'; text = gap + 1) {
-		buf_put(json->out, text, (size_t)(gap - text));
-		buf_put(json->out, value.data, value.len);
+	room = buf_room(json->out, len);
+	if (room == NULL)
+		return;
+	for (unsigned i = 0; i < count; i++) {
+		if (i > 0)
+			room = mempcpy(room, between.data, between.len);
+		room = mempcpy(room, pieces[i].data, pieces[i].len);
 	}
-	buf_put(json->out, text, (size_t)(gap - text));
+	json->out->len += len;
 }
 
 void

@@ -36,8 +36,9 @@ void out_value(struct out *json, struct slice value);
 /* TEXT as it is: JSON already. */
 void out_raw(struct out *json, const char *text);
 
-/* The same, with VALUE, as it is, in the place of each '%'. */
-void out_filled(struct out *json, const char *text, struct slice value);
+/* The same in COUNT pieces, with BETWEEN, as it is, between two of them. */
+void out_joined(
+    struct out *json, unsigned count, const struct slice *pieces, struct slice between);
 
 /* WORD: TEXT in one call. */
 void out_pair(struct out *json, const char *word, const char *text);
