@@ -434,6 +434,9 @@ dispatch_detached(struct conn *conn, struct request *request,
 	struct slice   kept;
 	enum status    status;
 
+	if (conn->is_ordered)
+		dispatch_finish(
+		    conn->loop);      /* what is refused at once passes no read */
 	request->arena.secret = true; /* there may be a password or a token in it */
 	kept = arena_copy(&request->arena, frame);
 	if (request->arena.failed) {

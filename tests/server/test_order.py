@@ -102,6 +102,16 @@ def test_ordered_answers_come_in_the_order_of_the_requests(shop, ada):
     assert [c.receive()[1] for _ in pending] == pending
 
 
+def test_a_refusal_stays_in_order_behind_a_read(shop, ada):
+    """A read waits for its record while what follows is judged: that may be done first."""
+    c = shop.dial_token()
+    c.call("hello", {"token": shop.token(), "ordered": True})
+    asked = [("customer.get", {"id": ada["id"]}), ("customer.update", {"id": "x"})] * 4
+    c.send_raw(b"".join(msgpack.packb(c.request(msgid, *request))
+                        for msgid, request in enumerate(asked, start=1000)))
+    assert [c.receive()[1] for _ in asked] == list(range(1000, 1008))
+
+
 def test_more_requests_than_the_limit_in_flight_wait_in_the_socket(shop, c):
     """No error, only back-pressure; a slow request holds the answers up until then."""
     ada = must_create(c, password="x")
