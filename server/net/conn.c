@@ -1,6 +1,5 @@
 #include "server/net/conn.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -76,14 +75,11 @@ take_frames(struct conn *conn, struct slice bytes)
 	size_t   taken = 0, len = 1;
 	unsigned count = 0;
 
-	conn->loop->now_us = clock_mono_us();
 	while (taken < bytes.len && len > 0 && count++ < CONN_FRAMES_MAX &&
 	       may_take_frames(conn)) {
 		len = take_frame(conn, slice_of(bytes.data + taken, bytes.len - taken));
 		taken += len;
 	}
-	dispatch_finish(conn->loop);
-	dispatch_settle(conn->loop);
 	conn->has_frames = taken < bytes.len && len > 0;
 	return taken;
 }
@@ -92,7 +88,12 @@ take_frames(struct conn *conn, struct slice bytes)
 static void
 take_waiting_frames(struct conn *conn)
 {
-	buf_drop(&conn->in, take_frames(conn, buf_slice(&conn->in)));
+	size_t taken;
+
+	loop_begin_burst(conn->loop);
+	taken = take_frames(conn, buf_slice(&conn->in));
+	loop_end_burst(conn->loop); /* before what they came in goes */
+	buf_drop(&conn->in, taken);
 	if (conn->in.len == 0)
 		buf_clear(&conn->in, IN_BYTES_KEPT);
 }
@@ -155,17 +156,28 @@ read_more(struct conn *conn)
 	take_waiting_frames(conn);
 }
 
+/* Room for LOOP_READ_BYTES_MAX, behind what reads that were put off still look at. */
+static char *
+take_room(struct loop *loop)
+{
+	if (loop->read_count == 0 ||
+	    loop->input_len > LOOP_INPUT_BYTES - LOOP_READ_BYTES_MAX)
+		loop_begin_burst(loop);
+	return loop->input + loop->input_len;
+}
+
 /* Read whole messages, as a rule, without copying them into IN. */
 static void
 read_afresh(struct conn *conn)
 {
-	char  *input = conn->loop->input;
+	char  *input = take_room(conn->loop);
 	size_t len = receive(conn, input, LOOP_READ_BYTES_MAX);
-	size_t taken = take_frames(conn, slice_of(input, len));
+	size_t taken;
 
+	conn->loop->input_len += len;
+	taken = take_frames(conn, slice_of(input, len));
 	if (conn->state == CONN_OPEN)
 		buf_put(&conn->in, input + taken, len - taken);
-	sodium_memzero(input, len);
 	if (conn->in.failed)
 		conn_refuse(conn, STATUS_NO_MEMORY, NULL);
 }
@@ -211,9 +223,12 @@ conn_run(struct conn *conn)
 static void
 discard(struct conn *conn)
 {
-	ssize_t len =
-	    stream_discard(&conn->stream, conn->loop->input, LOOP_READ_BYTES_MAX);
+	struct loop *loop = conn->loop;
+	ssize_t      len =
+	    stream_discard(&conn->stream, take_room(loop), LOOP_READ_BYTES_MAX);
 
+	if (len > 0)
+		loop->input_len += (size_t)len; /* to be wiped like the rest */
 	if (len == 0 || (len < 0 && errno != EAGAIN && errno != EINTR))
 		conn_close(conn);
 }
@@ -502,7 +517,7 @@ conn_close(struct conn *conn)
 {
 	struct loop *loop = conn->loop;
 
-	assert(loop->read_count == 0); /* put off within take_frames() only */
+	dispatch_finish(loop); /* some may be its own */
 	abandon_requests(conn);
 	subscribe_end_all(conn);
 	link_remove(&conn->link);

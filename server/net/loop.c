@@ -1,13 +1,33 @@
 #include "server/net/loop.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "server/base/clock.h"
 #include "server/base/thread.h"
 #include "server/net/conn.h"
+#include "server/net/dispatch.h"
 #include "server/net/request.h"
 #include "server/net/server.h"
 #include "server/net/subscribe.h"
+
+/* ---- a burst ---- */
+
+void
+loop_end_burst(struct loop *loop)
+{
+	dispatch_finish(loop);
+	dispatch_settle(loop);
+	sodium_memzero(loop->input, loop->input_len);
+	loop->input_len = 0;
+}
+
+void
+loop_begin_burst(struct loop *loop)
+{
+	loop_end_burst(loop);
+	loop->now_us = clock_mono_us();
+}
 
 /* ---- the mailbox ---- */
 
@@ -45,7 +65,7 @@ on_woken(struct ev_loop *ev, struct ev_async *watcher, int events)
 
 	(void)ev;
 	(void)events;
-	loop->now_us = clock_mono_us(); /* when all that has come is answered */
+	loop_begin_burst(loop); /* when all that has come is answered */
 	for (mail = mailbox_take_all(&loop->mailbox); mail; mail = next) {
 		struct loop_mail *message = CONTAINER_OF(mail, struct loop_mail, mail);
 
@@ -119,6 +139,7 @@ end_turn(struct loop *loop)
 {
 	struct link *link;
 
+	loop_end_burst(loop);
 	hand_over_writes(loop);
 	while ((link = link_first(&loop->touched))) {
 		link_remove(link);
@@ -281,7 +302,7 @@ loop_init(struct loop *loop, struct server *server, unsigned number)
 	link_init(&loop->requests);
 	loop->ev = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV | EVFLAG_NOSIGMASK);
 	has_snapshot = open_snapshot(loop, server->options);
-	loop->input = malloc(LOOP_READ_BYTES_MAX);
+	loop->input = malloc(LOOP_INPUT_BYTES);
 	mailbox_init(&loop->mailbox, wake, loop);
 	mail_list_init(&loop->written);
 	mail_list_init(&loop->writes);

@@ -6,6 +6,9 @@
  * the turn at once; let go of the snapshot.  A connection that has used up its share of
  * a turn is queued for the next one, so a busy peer cannot keep others waiting.
  *
+ * Within a turn, reads are answered in bursts: while one connection is read, the
+ * records that others have asked for are on the way from memory.
+ *
  * Other threads reach a loop only through its mailbox: new connections, finished
  * writes and passwords, and the commands of a stop.
  *
@@ -35,11 +38,12 @@
 
 #define LOOP_READ_BYTES_MAX (64u * 1024) /* taken from one connection in a turn */
 #define LOOP_READS_MAX 16u               /* fetched at once */
-#define LOOP_HANDSHAKES_MAX 1u           /* steps of TLS handshakes in a turn */
-#define LOOP_LINGER_MS 1000              /* see conn.h, "The end" */
-#define LOOP_DRAIN_MS 5000               /* to send what is left when stopping */
-#define LOOP_LOG_PER_SECOND_MAX 10u      /* lines of one kind that peers can cause */
-#define LOOP_REQUESTS_KEPT 1024u         /* unused ones, for the next to come */
+#define LOOP_INPUT_BYTES (2 * LOOP_READ_BYTES_MAX) /* of several, in a burst */
+#define LOOP_HANDSHAKES_MAX 1u      /* steps of TLS handshakes in a turn */
+#define LOOP_LINGER_MS 1000         /* see conn.h, "The end" */
+#define LOOP_DRAIN_MS 5000          /* to send what is left when stopping */
+#define LOOP_LOG_PER_SECOND_MAX 10u /* lines of one kind that peers can cause */
+#define LOOP_REQUESTS_KEPT 1024u    /* unused ones, for the next to come */
 
 struct method;
 struct request;
@@ -77,14 +81,16 @@ struct loop {
 
 	int64_t      now_us; /* monotonic clock, at the last look */
 	struct tally tally;  /* answers since then, given on the spot */
-	/* Reads of one connection that are good, while their records are fetched. */
+
+	/* A burst: reads that are good, while their records are fetched … */
 	struct request *reads[LOOP_READS_MAX];
 	unsigned        read_count;
+	char           *input; /* … and what they came in, which they still look at */
+	size_t          input_len;
 
 	struct link conns;      /* all connections */
 	struct link touched;    /* … with something to do at the end of the turn */
 	struct link runnable;   /* … with whole messages left from an earlier turn */
-	char       *input;      /* LOOP_READ_BYTES_MAX, for reading into */
 	unsigned    handshakes; /* steps of them in this turn */
 
 	struct link     feed_due;   /* subscriptions with something to send, perhaps */
@@ -110,6 +116,12 @@ struct loop {
 /* Make LOOP ready to run.  False: out of memory or of what the system gives. */
 bool loop_init(struct loop *loop, struct server *server, unsigned number);
 void loop_fini(struct loop *loop);
+
+/* Begin a burst, which begins now for the metrics; one that had begun is ended. */
+void loop_begin_burst(struct loop *loop);
+
+/* Answer what was put off, and wipe what it came in. */
+void loop_end_burst(struct loop *loop);
 
 /* Run on this thread until the loop has been drained. */
 void loop_run(struct loop *loop);

@@ -1,5 +1,7 @@
 """Pipelining, order, deadlines, cancelling, and reads that are never stale."""
 
+import json
+import signal
 import threading
 
 import msgpack
@@ -57,6 +59,31 @@ def test_reads_of_a_burst_get_their_own_answers_in_the_order_they_came(c):
     c.answers.clear()
 
 
+def test_a_burst_over_many_connections_gives_each_its_own_answers():
+    """All of them are ready when the server goes on; what was read from some is still needed
+    when the next is read, more than there is room for in all."""
+    with Server("--log-level", "debug") as server:
+        shop = Shop(server)
+        token = shop.token()
+        records = [must_create(shop.c, company=fresh("c")) for _ in range(40)]
+        clients = [shop.dial_token(token) for _ in records]
+        traces = {n: "00-%032x-%016x-01" % (n + 1, n + 1) for n in range(len(records))}
+        server.process.send_signal(signal.SIGSTOP)
+        for n, (c, record) in enumerate(zip(clients, records)):
+            c.send_raw(msgpack.packb([0, 1000, "customer.update", [{"id": "x" * (n % 4 * 10000)}]]) +
+                       msgpack.packb([0, n, "customer.get", [{"id": record["id"]},
+                                                             {"traceparent": traces[n]}]]))
+        server.process.send_signal(signal.SIGCONT)
+        for n, (c, record) in enumerate(zip(clients, records)):
+            answers = {msgid: (error and error["code"], result)
+                       for _, msgid, error, result in (c.receive(), c.receive())}
+            assert answers == {1000: ("INVALID", None), n: (None, record)}
+        shop.close()
+        server.terminate()
+        logged = [json.loads(line) for line in server.log if '"method":"customer.get"' in line]
+    assert {line["msgid"]: line["traceparent"] for line in logged} == traces
+
+
 def test_within_a_burst_each_request_is_from_who_the_connection_is_by_then(shop):
     record = must_create(shop.c, notes="private")
     c = shop.dial()
@@ -106,10 +133,8 @@ def test_a_refusal_stays_in_order_behind_a_read(shop, ada):
     """A read waits for its record while what follows is judged: that may be done first."""
     c = shop.dial_token()
     c.call("hello", {"token": shop.token(), "ordered": True})
-    asked = [("customer.get", {"id": ada["id"]}), ("customer.update", {"id": "x"})] * 4
-    c.send_raw(b"".join(msgpack.packb(c.request(msgid, *request))
-                        for msgid, request in enumerate(asked, start=1000)))
-    assert [c.receive()[1] for _ in asked] == list(range(1000, 1008))
+    msgids = burst(c, [("customer.get", {"id": ada["id"]}), ("customer.update", {"id": "x"})] * 4)
+    assert [c.receive()[1] for _ in msgids] == msgids
 
 
 def test_more_requests_than_the_limit_in_flight_wait_in_the_socket(shop, c):
