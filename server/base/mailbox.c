@@ -1,4 +1,5 @@
 #include <assert.h>
+#include <errno.h>
 
 #include "server/base/mailbox.h"
 
@@ -28,7 +29,7 @@ void
 mailbox_init(struct mailbox *box, void (*wake)(void *receiver), void *receiver)
 {
 	must(pthread_mutex_init(&box->mutex, NULL));
-	must(pthread_cond_init(&box->filled, NULL));
+	must(sem_init(&box->filled, 0, 0));
 	mail_list_init(&box->mails);
 	box->is_closed = false;
 	box->wake = wake;
@@ -39,7 +40,7 @@ void
 mailbox_fini(struct mailbox *box)
 {
 	assert(box->mails.first == NULL);
-	must(pthread_cond_destroy(&box->filled));
+	must(sem_destroy(&box->filled));
 	must(pthread_mutex_destroy(&box->mutex));
 }
 
@@ -49,7 +50,7 @@ wake(struct mailbox *box)
 	if (box->wake != NULL)
 		box->wake(box->receiver);
 	else
-		must(pthread_cond_signal(&box->filled));
+		must(sem_post(&box->filled));
 }
 
 void
@@ -80,23 +81,14 @@ mailbox_push(struct mailbox *box, struct mail *mail)
 	mailbox_push_all(box, &list);
 }
 
-/* With the mutex held. */
-static struct mail *
-take_all(struct mailbox *box)
-{
-	struct mail *first = box->mails.first;
-
-	mail_list_init(&box->mails);
-	return first;
-}
-
 struct mail *
 mailbox_take_all(struct mailbox *box)
 {
 	struct mail *first;
 
 	must(pthread_mutex_lock(&box->mutex));
-	first = take_all(box);
+	first = box->mails.first;
+	mail_list_init(&box->mails);
 	must(pthread_mutex_unlock(&box->mutex));
 	return first;
 }
@@ -106,11 +98,14 @@ mailbox_wait_all(struct mailbox *box)
 {
 	struct mail *first;
 
-	must(pthread_mutex_lock(&box->mutex));
-	while (box->mails.first == NULL && !box->is_closed)
-		must(pthread_cond_wait(&box->filled, &box->mutex));
-	first = box->is_closed ? NULL : take_all(box);
-	must(pthread_mutex_unlock(&box->mutex));
+	while (sem_wait(&box->filled) != 0)
+		assert(errno == EINTR);
+	if (mailbox_is_closed(box)) {
+		wake(box); /* who comes again does not wait, either */
+		return NULL;
+	}
+	first = mailbox_take_all(box);
+	assert(first != NULL);
 	return first;
 }
 

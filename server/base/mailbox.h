@@ -20,6 +20,7 @@
 #define BASE_MAILBOX_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -34,8 +35,8 @@ struct mail_list {
 };
 
 struct mailbox {
-	pthread_mutex_t  mutex; /* guards what follows */
-	pthread_cond_t   filled;
+	sem_t            filled; /* 1 if there are messages, and 1 once it is closed */
+	pthread_mutex_t  mutex;  /* guards what follows */
 	struct mail_list mails;
 	bool             is_closed;
 	void (*wake)(void *receiver);
@@ -64,7 +65,10 @@ void mailbox_push(struct mailbox *box, struct mail *mail);
 /* Push all of LIST, which may be empty and is so afterwards. */
 void mailbox_push_all(struct mailbox *box, struct mail_list *list);
 
-/* All messages, oldest first, linked by next; NULL if there are none. */
+/*
+ * All messages, oldest first, linked by next; NULL if there are none.  Who sleeps in
+ * mailbox_wait_all() may call it only when that has said closed.
+ */
 struct mail *mailbox_take_all(struct mailbox *box);
 
 /* The same, but wait for the first.  NULL means closed; messages may be left. */

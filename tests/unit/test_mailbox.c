@@ -204,6 +204,11 @@ closing_wakes_who_waits_and_keeps_the_letters(void **state)
 
 	(void)state;
 	mailbox_init(&shared, NULL, NULL);
+	for (int i = 0; i < 3; i++) { /* for which nobody has to sleep */
+		mailbox_push(&shared, &letters[0][0].mail);
+		mailbox_push(&shared, &letters[0][1].mail);
+		assert_ptr_equal(mailbox_wait_all(&shared), &letters[0][0].mail);
+	}
 	assert_false(mailbox_is_closed(&shared));
 	assert_int_equal(pthread_create(&closer, NULL, close_soon, NULL), 0);
 	assert_null(mailbox_wait_all(&shared));
