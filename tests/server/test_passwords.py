@@ -60,15 +60,15 @@ def test_other_passwords_are_refused(c, ada, password):
 
 def test_a_missing_customer_takes_as_long_as_a_wrong_password(c, ada):
     def cost(**who):
-        times = []
-        for _ in range(5):
-            begin = time.perf_counter()
-            matches(c, "wrong", **who)
-            times.append(time.perf_counter() - begin)
-        return min(times)
+        begin = time.perf_counter()
+        matches(c, "wrong", **who)
+        return time.perf_counter() - begin
 
-    wrong, missing = cost(id=ada["id"]), cost(id=2**53 - 1)
-    assert missing > wrong / 2, "%.1f ms and %.1f ms" % (missing * 1e3, wrong * 1e3)
+    wrong, missing = [], []     # in turns, and again while a busy machine may be why they differ
+    while len(wrong) < 5 or (min(missing) <= min(wrong) / 2 and len(wrong) < 50):
+        wrong.append(cost(id=ada["id"]))
+        missing.append(cost(id=2**53 - 1))
+    assert min(missing) > min(wrong) / 2
 
 
 def test_passwords_need_their_scope(shop, c, ada):
