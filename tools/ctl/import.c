@@ -35,6 +35,12 @@ fill(struct import *import)
 	}
 }
 
+static bool
+is_first_done(struct import *import)
+{
+	return import->used > 0 && unit_at(import, 0)->status == UNIT_DONE;
+}
+
 /* Send again what is due, and let go what is done. */
 static void
 settle(struct import *import)
@@ -47,7 +53,7 @@ settle(struct import *import)
 		if (unit->status == UNIT_AGAIN && unit->again_ms <= now_ms)
 			import_send(import, unit);
 	}
-	while (import->used > 0 && unit_at(import, 0)->status == UNIT_DONE) {
+	while (is_first_done(import)) {
 		import_retire(import, unit_at(import, 0));
 		import->first = (import->first + 1) % UNITS_MAX;
 		import->used--;
@@ -60,12 +66,14 @@ run_all(struct import *import)
 	while (true) {
 		if (state_stop_wanted())
 			import_stop(import, CTL_STOPPED);
-		fill(import);
 		settle(import);
+		fill(import);
 		if (import->in_flight == 0 &&
 		    (import->is_stopped || (import->is_ended && import->used == 0)))
 			break;
-		customerd_async_wait(import->async, WAIT_MS);
+		/* What was refused here, unsent, is waited for by nobody. */
+		customerd_async_wait(
+		    import->async, is_first_done(import) ? 0 : WAIT_MS);
 		progress_show(&import->progress, import->place.offset,
 		    import->done_count + import->failed_count - import->resumed_count);
 		import_save(import, false);
