@@ -47,8 +47,14 @@ on_change(void *user)
 	if (!upstream->is_calling)
 		upstream->departures++;
 	customerd_ev_update(&upstream->watcher);
-	if (upstream->is_ready && customerd_async_fd(upstream->async) < 0)
-		set_ready(upstream, false, "CONNECTION_LOST", "customerd has gone");
+	if (!upstream->is_ready || customerd_async_fd(upstream->async) >= 0)
+		return;
+	set_ready(upstream, false, "CONNECTION_LOST", "customerd has gone");
+	if (!ev_is_active(&upstream->pause))
+		return; /* a ping is under way */
+	ev_timer_stop(upstream->ev, &upstream->pause);
+	ev_timer_set(&upstream->pause, 0., 0.);
+	ev_timer_start(upstream->ev, &upstream->pause);
 }
 
 enum customerd_status

@@ -5,7 +5,8 @@
  * connection has no token of its own: every call must carry its request's, for on the
  * unix socket a call without one would be an operator's.
  *
- * A ping each UPSTREAM_PING_MS tells whether customerd is there.  While it is not,
+ * A ping each UPSTREAM_PING_MS, and one as soon as the connection is lost, tells
+ * whether customerd is there.  While it is not,
  * ask upstream_is_ready() first and answer 503 at once: a call would wait for the
  * connection instead.
  *
