@@ -500,8 +500,12 @@ http_connection_close(struct http_connection *connection)
 void
 http_connection_drain(struct http_connection *connection)
 {
-	if (connection->state == HTTP_READING_HEAD && connection->in.len == 0) {
-		connection->state = HTTP_ENDING;
-		settle(connection);
+	if (connection->state != HTTP_READING_HEAD || connection->in.len > 0)
+		return;
+	if (output_waiting(connection) == 0) {
+		http_connection_close(connection);
+		return;
 	}
+	connection->state = HTTP_ENDING;
+	settle(connection);
 }

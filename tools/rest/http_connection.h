@@ -102,7 +102,7 @@ void http_connection_forget_wait(struct http_connection *connection);
 /* End CONNECTION at once and free it.  Its exchange, if any, is cancelled. */
 void http_connection_close(struct http_connection *connection);
 
-/* The server is draining: end now if nothing is under way. */
+/* The server is draining: end now if nothing is under way, and wait for no goodbye. */
 void http_connection_drain(struct http_connection *connection);
 
 #endif

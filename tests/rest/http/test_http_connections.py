@@ -442,6 +442,14 @@ def test_draining_lets_what_is_under_way_end(own_echo):
     assert echo.process.wait(SLACK_S) == 0
 
 
+def test_draining_does_not_wait_for_who_is_at_rest(own_echo):
+    echo = own_echo(linger_timeout_ms=3_600_000, drain_timeout_ms=3_600_000)
+    with echo.dial() as idle:
+        assert idle.send(get()).answer().status == 200
+        assert echo.terminate() == 0
+        assert idle.is_over()
+
+
 def test_draining_refuses_new_connections(own_echo):
     echo = own_echo()
     with echo.dial() as busy:
