@@ -33,10 +33,13 @@ import xml.etree.ElementTree
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PYTHON = "/usr/bin/python3"   # the one that Debian's python3-* packages are for
 CORES = len(os.sched_getaffinity(0))
+LANES = CORES + 1
 
 VARIANTS = ("release", "asan", "tsan")
 LIARS = ("fault", "nosync")   # builds of the server only, for durability/ to find out
-PYTEST_FOLDERS = ("server", "ctl", "protocol", "client", "rest", "bench", "hostile", "durability")
+# They mostly wait, so a few run side by side, the longest first.  Alone are those that measure.
+TOGETHER = ("durability", "server", "rest", "ctl", "client", "protocol")
+ALONE = ("bench", "hostile")
 LONG_FOLDERS = ("durability", "hostile", "fuzz")
 
 # What is hostile, what is durable, who is who: regular expressions of files.
@@ -52,6 +55,7 @@ CLEANUP_S_MAX = 10
 SHOWN_LINES_MAX = 80
 
 deadline = 0.0
+running = set()     # processes, of all threads
 
 
 class Tally:
@@ -114,23 +118,41 @@ def run(command, log_path, env=None, cwd=ROOT, seconds_max=ALL_S_MAX):
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
                                    stderr=subprocess.STDOUT, env=env, cwd=cwd,
                                    start_new_session=True)
+        running.add(process)
         try:
             status = process.wait(seconds)
         except subprocess.TimeoutExpired:
             return "did not end within %d s" % seconds
         finally:
             end_group(process)
+            running.discard(process)
     if status < 0:
         return "was ended by " + signal.Signals(-status).name
     return None if status == 0 else "ended with status %d" % status
 
 
+def side_by_side(lanes, calls):
+    """What CALLS, lists of a function and its arguments, return, as they end.
+
+    Whoever stops this stops the programs that they run, too.
+    """
+    with concurrent.futures.ThreadPoolExecutor(lanes) as pool:
+        futures = [pool.submit(*call) for call in calls]
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                yield future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(running):
+                end_group(process)
+            raise
+
+
 def show_log(path):
     with open(path, errors="replace") as log:
         lines = log.readlines()
-    say("---- the end of %s" % os.path.relpath(path, ROOT))
-    say("".join(lines[-SHOWN_LINES_MAX:]).rstrip("\n"))
-    say("----")
+    say("---- the end of %s\n%s\n----" % (      # at once, as others talk, too
+        os.path.relpath(path, ROOT), "".join(lines[-SHOWN_LINES_MAX:]).rstrip("\n")))
 
 
 def read_junit(path, prefix):
@@ -209,9 +231,9 @@ def unit(variant, logs, env):
     # Left over from a source that is gone?
     programs = [path for path in programs if os.path.exists(
         os.path.join(ROOT, "tests", "unit", os.path.basename(path) + ".c"))]
-    with concurrent.futures.ThreadPoolExecutor(CORES) as pool:
-        for part in pool.map(lambda p: unit_program(variant, p, logs, env), programs):
-            tally.add(part)
+    for part in side_by_side(
+            CORES, [(unit_program, variant, program, logs, env) for program in programs]):
+        tally.add(part)
     return tally
 
 
@@ -284,13 +306,19 @@ def install_node_modules(logs):
     return tally
 
 
-def count(total, variant, suite, function, *arguments):
-    """Run a suite, say how it went, and add it to TOTAL; true when nothing failed."""
+def counted(variant, suite, function, *arguments):
+    """Run a suite and say how it went."""
     began = time.monotonic()
     tally = function(*arguments)
     if tally.passed or tally.failed or tally.skipped:
         say("%-8s %-12s %s  (%.0f s)" % (
             variant, suite, tally.line(), time.monotonic() - began))
+    return tally
+
+
+def count(total, variant, suite, function, *arguments):
+    """Run a suite, say how it went, and add it to TOTAL; true when nothing failed."""
+    tally = counted(variant, suite, function, *arguments)
     total.add(tally)
     return not tally.failed
 
@@ -309,7 +337,12 @@ def build_liars(total):
               clear_logs(variant))
 
 
-def run_variant(total, variant, folders, length):
+def run_variant(total, variant, length):
+    # Killing a slow server shows nothing that killing a fast one does not; and who is
+    # killed does not tell which branches it took.
+    def is_wanted(folder):
+        return variant == "release" or folder not in LONG_FOLDERS
+
     logs = clear_logs(variant)
     env = environment(variant, length)
     targets = ["build/%s/%s" % (variant, part)
@@ -319,10 +352,12 @@ def run_variant(total, variant, folders, length):
     count(total, variant, "npm", install_node_modules, logs)
     count(total, variant, "unit", unit, variant, logs, env)
     count(total, variant, "fuzz corpus", fuzz, variant, logs, env)
-    for folder in folders:
-        if glob.glob(os.path.join(ROOT, "tests", folder, "**", "test_*.py"),
-                     recursive=True):
-            count(total, variant, folder, pytest, variant, folder, logs, env)
+    for tally in side_by_side(LANES, [
+            (counted, variant, folder, pytest, variant, folder, logs, env)
+            for folder in TOGETHER if is_wanted(folder)]):
+        total.add(tally)
+    for folder in filter(is_wanted, ALONE):
+        count(total, variant, folder, pytest, variant, folder, logs, env)
     count(total, variant, "sanitizer", sanitizer_reports, variant, logs)
 
 
@@ -399,14 +434,9 @@ def main():
         variants = ["coverage"]
         clear_counts()
     for variant in variants:
-        folders = PYTEST_FOLDERS
-        if variant != "release":
-            # Killing a slow server shows nothing that killing a fast one does not; and
-            # who is killed does not tell which branches it took.
-            folders = [folder for folder in folders if folder not in LONG_FOLDERS]
-        else:
+        if variant == "release":
             build_liars(total)
-        run_variant(total, variant, folders, length)
+        run_variant(total, variant, length)
     if arguments.coverage:
         count(total, "coverage", "branches", coverage, logs_of("coverage"))
 

@@ -10,7 +10,7 @@ from programs import LIARS, by_length, liar, run
 
 
 def test_every_crash_state_is_a_commit_and_holds_what_was_told():
-    assert run("crash_states.py", "--requests", by_length(20, 60, 1200)) == 0
+    assert run("crash_states.py", "--requests", by_length(8, 60, 1200)) == 0
 
 
 @pytest.mark.parametrize("name", LIARS)

@@ -8,7 +8,7 @@ from programs import by_length, run
 @pytest.mark.parametrize("client", ["c", "python"])
 def test_every_operation_counts_exactly_once(client):
     assert run("cut_wires.py", "--client", client, "--operations",
-               by_length(200, 500, 10_000)) == 0
+               by_length(60, 500, 10_000)) == 0
 
 
 @pytest.mark.parametrize("client", ["c", "python"])

@@ -13,7 +13,7 @@ from programs import by_length, liar, run
 def test_a_call_that_fails_breaks_no_promise(how):
     if how == "memory" and os.environ.get("VARIANT") == "coverage":
         pytest.skip("what counts the branches does not survive it")
-    assert run("points.py", "--how", how, "--every", by_length(41, 11, 1)) == 0
+    assert run("points.py", "--how", how, "--every", by_length(101, 11, 1)) == 0
 
 
 def test_a_server_that_answers_before_the_commit_is_found():

@@ -4,7 +4,7 @@ from programs import by_length, liar, run
 
 
 def test_no_answer_comes_before_its_flush():
-    assert run("slow_disk.py", "--rounds", by_length(5, 10, 1000)) == 0
+    assert run("slow_disk.py", "--rounds", by_length(3, 10, 1000)) == 0
 
 
 def test_a_server_that_answers_before_the_commit_is_found():

@@ -2,7 +2,7 @@
 """What ordinary clients notice of peers that are slow, hostile, or far too many.
 
     peers.py [--port native|http] [--peers slow|guess|verify|shake] [--number N]
-             [--rounds N] [--seconds S] [--ratio R] [--ahead]
+             [--rounds N] [--seconds S] [--quiet-seconds S] [--ratio R] [--ahead]
 
 Quiet and hostile rounds take turns; in both, a few clients read and update customers, and
 every answer must be right.  In a hostile round there are also (support/crowd.py)
@@ -135,30 +135,31 @@ class Contest:
         return self.operator.call("server.status")["counters"]["unauthenticated"]
 
     def run(self):
-        self.one()      # warm
+        quiet_s = self.options.quiet_seconds or self.options.seconds
+        Round(self.clients, quiet_s)      # warm
         for _ in range(self.options.rounds):
-            self.quiet.append(self.one())
+            self.quiet.append(Round(self.clients, quiet_s))
             before = resident_bytes(self.program.process.pid)
+            lines, began = len(self.program.log), time.monotonic()
             self.crowd.gather()
             wrong = self.unauthenticated()
-            self.hostile.append(self.one())
+            self.hostile.append(Round(self.clients, self.options.seconds))
             self.wrong_tokens += self.unauthenticated() - wrong
             self.memory_max = max(
                 self.memory_max, resident_bytes(self.program.process.pid) - before)
             self.crowd.leave()
-        self.quiet.append(self.one())
+            self.count_lines(lines, time.monotonic() - began)
+        self.quiet.append(Round(self.clients, quiet_s))
         for client in self.clients:
             client.close()
 
-    def one(self):
-        lines, began = len(self.program.log), time.monotonic()
-        done = Round(self.clients, self.options.seconds)
-        # The shim logs each request of the clients, and what lets its peers stay, which
-        # may still be coming in.  A second may lie in two of the log's.
-        lines = [line for line in self.program.log[lines:]
+    def count_lines(self, begin, seconds):
+        """Those of the log from BEGIN on, while the peers were there, for SECONDS."""
+        # The shim logs each request of the clients, and what lets its peers stay.  A
+        # second may lie in two of the log's.
+        lines = [line for line in self.program.log[begin:]
                  if '"status":200' not in line and '"status":404' not in line]
-        self.lines_max = max(self.lines_max, len(lines) / (time.monotonic() - began + 1))
-        return done
+        self.lines_max = max(self.lines_max, len(lines) / (seconds + 1))
 
     def ratio(self, name):
         """By how much the hostile rounds are slower than those before and after."""
@@ -236,6 +237,7 @@ def main():
     parser.add_argument("--number", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--quiet-seconds", type=float, help="--seconds unless said")
     parser.add_argument("--ratio", type=float, default=0.0)
     parser.add_argument("--ahead", action="store_true")
     options = parser.parse_args()

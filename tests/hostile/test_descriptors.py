@@ -9,4 +9,4 @@ run = runner(__file__)
 
 @pytest.mark.parametrize("program", ["server", "shim"])
 def test_out_of_descriptors_is_not_out_of_service(program):
-    assert run("descriptors.py", "--program", program, "--rounds", by_length(2, 3, 100)) == 0
+    assert run("descriptors.py", "--program", program, "--rounds", by_length(1, 3, 100)) == 0

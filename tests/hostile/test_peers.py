@@ -15,7 +15,7 @@ NUMBERS = {("native", "slow"): 10_000, ("http", "slow"): 10_000, ("native", "gue
 
 # Only who may go before others can tell times from chance.
 LONG = ("--rounds", 9, "--seconds", 10, *(("--ahead",) if os.geteuid() == 0 else ()))
-SHORT = ("--rounds", 1, "--seconds", 2)
+SHORT = ("--rounds", 1, "--seconds", by_length(1, 2, 10), "--quiet-seconds", 0.2)
 
 
 # A signature takes as long as all the rest of a request, and others have to wait for one.

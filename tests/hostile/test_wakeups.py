@@ -16,7 +16,7 @@ OPERATIONS = {"release": by_length(20_000, 20_000, 17_000_000), "tsan": 4_000_00
 
 
 def test_every_hand_over_is_followed():
-    assert run("wakeups.py", "--seconds", by_length(2, 3, 600)) == 0
+    assert run("wakeups.py", "--seconds", by_length(1, 3, 600)) == 0
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -12,7 +12,7 @@ import time
 import msgpack
 
 from support.customerd import ROOT, Server, wait_until
-from support.programs import cpu_s, runner
+from support.programs import by_length, cpu_s, runner
 
 
 def events(server, name):
@@ -112,4 +112,4 @@ def test_a_peer_that_sends_without_end_does_not_starve_another(own_server):
 def test_no_wake_up_is_lost_between_threads():
     # As often as it takes a sanitizer to see how; its long form is in hostile/.
     run = runner(os.path.join(ROOT, "tests", "hostile", "wakeups.py"))
-    assert run("wakeups.py", "--seconds", 2) == 0
+    assert run("wakeups.py", "--seconds", by_length(1, 2, 2)) == 0
