@@ -26,7 +26,7 @@ static int
 refuse(enum process_exit code, const char *why)
 {
 	fprintf(stderr, "customerd: %s\n", why);
-	return code;
+	return (int)code;
 }
 
 static int

@@ -163,9 +163,8 @@ what_is_no_message_breaks_the_connection(void **state)
 		"94 01 05 c0 d4 01 00",       /* ext in a result */
 		"94 01 05 c0 dd ff ff ff ff", /* four billion items */
 		"94 01 05 c0 db ff ff ff ff", /* four gigabytes of text */
-		"94 01 05 c0 91 91 91 91 91 91 91 91 91 91 91 91 91 91 91 91 "
-		"91",                         /* deep
-					       */
+		("94 01 05 c0 91 91 91 91 91 91 91 91 91 91 91 91 91 91 91 91 "
+		 "91"),                       /* deep */
 		"93 01 05 c0",                /* a response too short */
 		"94 01 ff c0 c0",             /* msgid -1 */
 		"94 01 a1 41 c0 c0",          /* msgid "A" */
