@@ -37,9 +37,9 @@ LANES = CORES + 1
 
 VARIANTS = ("release", "asan", "tsan")
 LIARS = ("fault", "nosync")   # builds of the server only, for durability/ to find out
-# They mostly wait, so a few run side by side, the longest first.  Alone are those that measure.
-TOGETHER = ("durability", "server", "rest", "ctl", "client", "protocol")
-ALONE = ("bench", "hostile")
+# They mostly wait, so a few run side by side, the longest first; alone is what makes a crowd.
+TOGETHER = ("durability", "server", "rest", "ctl", "bench", "client", "protocol")
+ALONE = ("hostile",)
 LONG_FOLDERS = ("durability", "hostile", "fuzz")
 
 # What is hostile, what is durable, who is who: regular expressions of files.
