@@ -13,8 +13,9 @@ static const char *const contact_types[] = { "EMAIL", "PHONE", "FACEBOOK", "INST
 static const char *const anonymization_statuses[] = { "requested", "started",
 	"completed", "failed", "cancelled", NULL };
 
-#define F(shape, name, key, kind, min, max, flags, nested, words) \
-	{ key, FIELD_##kind, min, max, flags, nested, words, { key, sizeof(key) - 1 } },
+#define F(shape, name, key, kind, min, max, flags, nested, words)                      \
+	{ key, FIELD_##kind, min, max, flags, nested, words, { key, sizeof(key) - 1 }, \
+		FIELD_HEAD(sizeof(key) - 1) },
 static const struct field customer_fields[] = { CUSTOMER_FIELDS(F) };
 static const struct field group_fields[] = { GROUP_FIELDS(F) };
 static const struct field tag_fields[] = { TAG_FIELDS(F) };

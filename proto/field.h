@@ -82,7 +82,11 @@ struct field {
 	const struct shape *shape; /* of OBJECT and OBJECTS */
 	const char *const  *words; /* of WORD and WORDS; ends with NULL */
 	struct slice        name;  /* the key again, as a slice */
+	unsigned char       head;  /* FIELD_HEAD() of its length */
 };
+
+/* The first byte of a packed key: of a fixstr, or of a str8, which has LEN behind. */
+#define FIELD_HEAD(len) ((len) <= 31 ? 0xa0 | (len) : 0xd9)
 
 struct shape {
 	const char         *name; /* in documents */
@@ -147,7 +151,8 @@ static inline int
 shape_find(const struct shape *shape, struct slice key, unsigned hint)
 {
 	for (unsigned i = hint; i < shape->count; i++)
-		if (slice_equal(shape->fields[i].name, key))
+		if (shape->fields[i].name.len == key.len &&
+		    slice_same(shape->fields[i].name.data, key.data, key.len))
 			return (int)i;
 	return shape_find_before(shape, key, hint);
 }

@@ -11,8 +11,9 @@ static const char *const kind_words[] = {
 static const char *const anonymize_words[] = { "request", "cancel", NULL };
 
 static const struct field arguments[] = {
-#define F(shape, name, key, kind, min, max, flags, nested, words) \
-	{ key, FIELD_##kind, min, max, flags, nested, words, { key, sizeof(key) - 1 } },
+#define F(shape, name, key, kind, min, max, flags, nested, words)                      \
+	{ key, FIELD_##kind, min, max, flags, nested, words, { key, sizeof(key) - 1 }, \
+		FIELD_HEAD(sizeof(key) - 1) },
 	ARGUMENT_FIELDS(F)
 #undef F
 };
@@ -33,7 +34,8 @@ const struct method *
 method_find(struct slice name)
 {
 	for (unsigned i = 0; i < METHOD_COUNT; i++)
-		if (slice_equal(methods[i].name, name))
+		if (methods[i].name.len == name.len &&
+		    slice_same(methods[i].name.data, name.data, name.len))
 			return &methods[i];
 	return NULL;
 }

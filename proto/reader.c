@@ -10,10 +10,7 @@ struct head {
 	uint64_t number;
 };
 
-/* What the first bytes c0 to df stand for, and how many bytes of number follow. */
-static const struct {
-	unsigned char type, width;
-} forms[32] = {
+const struct reader_form reader_forms[32] = {
 	// clang-format off
 	/* c0 */ { VALUE_NIL, 0 },     { VALUE_OTHER, 0 },   { VALUE_BOOL, 0 },    { VALUE_BOOL, 0 },
 	/* c4 */ { VALUE_BYTES, 1 },   { VALUE_BYTES, 2 },   { VALUE_BYTES, 4 },   { VALUE_OTHER, 0 },
@@ -26,39 +23,29 @@ static const struct {
 	// clang-format on
 };
 
-/* Nil, booleans and numbers. */
-const unsigned char reader_scalar_bytes[32] = {
+#define FOUR(n) n, n, n, n
+#define SIXTEEN(n) FOUR(n), FOUR(n), FOUR(n), FOUR(n)
+
+const unsigned char reader_short_bytes[256] = {
 	// clang-format off
-	/* c0 */ 1, 0, 1, 1, 0, 0, 0, 0,
-	/* c8 */ 0, 0, 5, 9, 2, 3, 5, 9,
-	/* d0 */ 2, 3, 5, 9, 0, 0, 0, 0,
-	/* d8 */ 0, 0, 0, 0, 0, 0, 0, 0,
+	/* 00 to 3f */ SIXTEEN(1), SIXTEEN(1), SIXTEEN(1), SIXTEEN(1),
+	/* 40 to 7f */ SIXTEEN(1), SIXTEEN(1), SIXTEEN(1), SIXTEEN(1),
+	/* 80 to 9f */ SIXTEEN(0), SIXTEEN(0),
+	/* a0 */ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
+	/* b0 */ 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32,
+	/* c0 */ 1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 5, 9, 2, 3, 5, 9,
+	/* d0 */ 2, 3, 5, 9, FOUR(0), FOUR(0), FOUR(0),
+	/* e0 to ff */ SIXTEEN(1), SIXTEEN(1),
 	// clang-format on
 };
 
 enum {
-	FIRST_TRUE = 0xc3,
 	FIRST_FLOAT32 = 0xca,
 	FIRST_UINT64 = 0xcf,
 	FIRST_INT8 = 0xd0,
 	FIRST_INT16 = 0xd1,
 	FIRST_INT32 = 0xd2,
 };
-
-/* The type that FIRST begins, when it holds its number itself or has no form. */
-static inline enum value_type
-type_of(unsigned char first)
-{
-	if (first < 0x80 || first >= 0xe0)
-		return VALUE_INTEGER;
-	if (first < 0x90)
-		return VALUE_MAP;
-	if (first < 0xa0)
-		return VALUE_ARRAY;
-	if (first < 0xc0)
-		return VALUE_TEXT;
-	return (enum value_type)forms[first - 0xc0].type;
-}
 
 /* The big-endian number of WIDTH bytes at AT. */
 static inline uint64_t
@@ -96,8 +83,8 @@ left(const struct reader *reader)
 }
 
 /* With nothing left, every later read fails, too, without a look at the status. */
-static bool
-fail(struct reader *reader)
+bool
+reader_fail(struct reader *reader)
 {
 	reader->status = STATUS_MALFORMED;
 	reader->at = reader->end;
@@ -111,9 +98,9 @@ head_read(struct reader *reader, struct head *head)
 	unsigned width;
 
 	if (reader->at == reader->end)
-		return fail(reader);
+		return reader_fail(reader);
 	head->first = (unsigned char)*reader->at++;
-	head->type = type_of(head->first);
+	head->type = reader_type(head->first);
 	if (head->first >= 0xe0)
 		head->number = (uint64_t)(int8_t)head->first;
 	else if (head->first < 0x80)
@@ -123,9 +110,9 @@ head_read(struct reader *reader, struct head *head)
 	else if (head->first < 0xc0)
 		head->number = head->first & 0x1f;
 	else {
-		width = forms[head->first - 0xc0].width;
+		width = reader_forms[head->first - 0xc0].width;
 		if (width > left(reader))
-			return fail(reader);
+			return reader_fail(reader);
 		head->number = with_sign(head->first, load(reader->at, width));
 		reader->at += width;
 	}
@@ -138,7 +125,7 @@ take(struct reader *reader, enum value_type type, struct head *head)
 {
 	if (!head_read(reader, head))
 		return false;
-	return head->type == type || fail(reader);
+	return head->type == type || reader_fail(reader);
 }
 
 /* Take the bytes of a str or bin. */
@@ -148,19 +135,11 @@ take_body(struct reader *reader, const struct head *head)
 	const char *body = reader->at;
 
 	if (head->number > left(reader)) {
-		fail(reader);
+		reader_fail(reader);
 		return slice_of(NULL, 0);
 	}
 	reader->at += head->number;
 	return slice_of(body, (size_t)head->number);
-}
-
-enum value_type
-reader_peek(const struct reader *reader)
-{
-	if (reader->at == reader->end)
-		return VALUE_END;
-	return type_of((unsigned char)*reader->at);
 }
 
 void
@@ -172,15 +151,7 @@ reader_nil(struct reader *reader)
 }
 
 bool
-reader_bool(struct reader *reader)
-{
-	struct head head;
-
-	return take(reader, VALUE_BOOL, &head) && head.first == FIRST_TRUE;
-}
-
-bool
-reader_integer(struct reader *reader, int64_t *value)
+reader_long_integer(struct reader *reader, int64_t *value)
 {
 	struct head head;
 
@@ -217,7 +188,7 @@ reader_number(struct reader *reader)
 	if (head.type == VALUE_NUMBER)
 		return number_of(&head);
 	if (head.type != VALUE_INTEGER) {
-		fail(reader);
+		reader_fail(reader);
 		return 0;
 	}
 	if (head.first == FIRST_UINT64)
@@ -243,7 +214,7 @@ reader_bytes(struct reader *reader)
 	if (!head_read(reader, &head))
 		return slice_of(NULL, 0);
 	if (head.type != VALUE_BYTES && head.type != VALUE_TEXT) {
-		fail(reader);
+		reader_fail(reader);
 		return slice_of(NULL, 0);
 	}
 	return take_body(reader, &head);
@@ -257,7 +228,7 @@ reader_array(struct reader *reader)
 	if (!take(reader, VALUE_ARRAY, &head))
 		return 0;
 	if (head.number > left(reader)) {
-		fail(reader);
+		reader_fail(reader);
 		return 0;
 	}
 	return (uint32_t)head.number;
@@ -271,7 +242,7 @@ reader_map(struct reader *reader)
 	if (!take(reader, VALUE_MAP, &head))
 		return 0;
 	if (2 * head.number > left(reader)) {
-		fail(reader);
+		reader_fail(reader);
 		return 0;
 	}
 	return (uint32_t)head.number;
@@ -289,12 +260,12 @@ take_flat(struct reader *reader, uint64_t *owed)
 	case VALUE_TEXT:
 	case VALUE_BYTES:
 		if (head.number > left(reader))
-			return fail(reader);
+			return reader_fail(reader);
 		reader->at += head.number;
 		return true;
 	case VALUE_ARRAY: *owed += head.number; return true;
 	case VALUE_MAP: *owed += 2 * head.number; return true;
-	case VALUE_OTHER: return fail(reader);
+	case VALUE_OTHER: return reader_fail(reader);
 	default: return true;
 	}
 }
@@ -306,8 +277,13 @@ reader_long_value(struct reader *reader)
 	uint64_t    owed = 1;
 
 	/* Each round takes a byte or fails, so a false promise costs nothing. */
-	while (owed-- > 0)
-		if (!take_flat(reader, &owed))
+	while (owed-- > 0) {
+		size_t len = reader_short_value(reader);
+
+		if (len > 0)
+			reader->at += len;
+		else if (!take_flat(reader, &owed))
 			return slice_of(NULL, 0);
+	}
 	return slice_of(start, (size_t)(reader->at - start));
 }

@@ -46,30 +46,76 @@ reader_init(struct reader *reader, struct slice bytes)
 	reader->status = STATUS_OK;
 }
 
+/* Note that READER has failed; false. */
+bool reader_fail(struct reader *reader);
+
+/* What the first bytes c0 to df stand for, and how many bytes of number follow. */
+extern const struct reader_form {
+	unsigned char type, width;
+} reader_forms[32];
+
+/* The type of what FIRST begins. */
+static inline enum value_type
+reader_type(unsigned char first)
+{
+	if (first < 0x80 || first >= 0xe0)
+		return VALUE_INTEGER;
+	if (first < 0x90)
+		return VALUE_MAP;
+	if (first < 0xa0)
+		return VALUE_ARRAY;
+	if (first < 0xc0)
+		return VALUE_TEXT;
+	return (enum value_type)reader_forms[first - 0xc0].type;
+}
+
 /* The type of the next value, without taking it. */
-enum value_type reader_peek(const struct reader *reader);
+static inline enum value_type
+reader_peek(const struct reader *reader)
+{
+	if (reader->at == reader->end)
+		return VALUE_END;
+	return reader_type((unsigned char)*reader->at);
+}
 
 /* Take one value, which must be of that type; otherwise the reader fails. */
 void         reader_nil(struct reader *reader);
-bool         reader_bool(struct reader *reader);
 double       reader_number(struct reader *reader); /* an integer will do, too */
 struct slice reader_bytes(struct reader *reader);  /* bin, or str */
 uint32_t     reader_array(struct reader *reader);  /* then so many values follow */
 uint32_t     reader_map(struct reader *reader);    /* then so many pairs follow */
+
+static inline bool
+reader_bool(struct reader *reader)
+{
+	if (reader_peek(reader) != VALUE_BOOL)
+		return reader_fail(reader);
+	return (unsigned char)*reader->at++ == 0xc3; /* true */
+}
+
+/* How reader_integer() takes what has more than one byte. */
+bool reader_long_integer(struct reader *reader, int64_t *value);
 
 /*
  * Take an integer of any width.  False, with *VALUE untouched, when it does not
  * fit into an int64_t (an unsigned number above INT64_MAX); the value is taken
  * all the same and the reader has not failed.
  */
-bool reader_integer(struct reader *reader, int64_t *value);
+static inline bool
+reader_integer(struct reader *reader, int64_t *value)
+{
+	if (reader->at == reader->end || (unsigned char)*reader->at >= 0x80)
+		return reader_long_integer(reader, value);
+	*value = *reader->at++;
+	return true;
+}
 
 /* How reader_text() and reader_value() take what is not short. */
 struct slice reader_long_text(struct reader *reader);
 struct slice reader_long_value(struct reader *reader);
 
-/* How long a value is that begins with c0 to df, if this byte says so; else 0. */
-extern const unsigned char reader_scalar_bytes[32];
+/* How long a value is by its first byte; 0 if this byte does not say it. */
+extern const unsigned char reader_short_bytes[256];
 
 /* The bytes of the next value if it is a text of at most 31 bytes; otherwise 0. */
 static inline size_t
@@ -99,18 +145,11 @@ reader_text(struct reader *reader)
 static inline size_t
 reader_short_value(const struct reader *reader)
 {
-	size_t        len = 1;
-	unsigned char first;
+	size_t len;
 
 	if (reader->at == reader->end)
 		return 0;
-	first = (unsigned char)*reader->at;
-	if (first >= 0xa0 && first < 0xc0)
-		len += first & 0x1f;
-	else if (first >= 0xc0 && first < 0xe0)
-		len = reader_scalar_bytes[first - 0xc0];
-	else if (first >= 0x80 && first < 0xa0)
-		return 0;
+	len = reader_short_bytes[(unsigned char)*reader->at];
 	return len <= (size_t)(reader->end - reader->at) ? len : 0;
 }
 

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct slice {
@@ -31,6 +32,46 @@ static inline struct slice
 slice_of(const void *data, size_t len)
 {
 	return (struct slice){ data, len };
+}
+
+/* The first bytes at AT, as a number for comparing. */
+static inline uint64_t
+slice_word(const char *at)
+{
+	uint64_t word;
+
+	memcpy(&word, at, sizeof(word));
+	return word;
+}
+
+static inline uint32_t
+slice_half(const char *at)
+{
+	uint32_t half;
+
+	memcpy(&half, at, sizeof(half));
+	return half;
+}
+
+/*
+ * Are the LEN bytes at A and B the same?  As memcmp(), but without a call: for keys and
+ * other short names.  The last word may overlap the one before.
+ */
+static inline bool
+slice_same(const char *a, const char *b, size_t len)
+{
+	const size_t word = sizeof(uint64_t), half = sizeof(uint32_t);
+
+	if (len < half)
+		return len == 0 || (*a == *b && a[len / 2] == b[len / 2] &&
+				       a[len - 1] == b[len - 1]);
+	if (len < word)
+		return slice_half(a) == slice_half(b) &&
+		       slice_half(a + len - half) == slice_half(b + len - half);
+	for (size_t at = 0; at < len - word; at += word)
+		if (slice_word(a + at) != slice_word(b + at))
+			return false;
+	return slice_word(a + len - word) == slice_word(b + len - word);
 }
 
 static inline bool

@@ -13,31 +13,97 @@ key_bytes(struct slice name)
 	return name.len + (name.len <= PACK_FIXSTR_MAX ? 1 : 2);
 }
 
+/*
+ * How many bytes the key of FIELD takes at AT, which is not the END; 0 if it is not
+ * there as record_pack() writes it.
+ */
+static inline size_t
+key_at(const struct field *field, const char *at, const char *end)
+{
+	const struct slice *name = &field->name;
+	size_t              bytes;
+
+	if ((unsigned char)*at != field->head)
+		return 0; /* as most of those that are not there */
+	bytes = key_bytes(*name);
+	if (bytes > (size_t)(end - at) ||
+	    (name->len > PACK_FIXSTR_MAX && (unsigned char)at[1] != name->len) ||
+	    !slice_same(at + bytes - name->len, name->data, name->len))
+		return 0;
+	return bytes;
+}
+
+/* As reader_value().  A call gets a copy, so that READER can stay in registers. */
+static inline struct slice
+take_value(struct reader *reader)
+{
+	struct reader copy;
+	struct slice  value = slice_of(reader->at, reader_short_value(reader));
+
+	reader->at += value.len;
+	if (value.len > 0)
+		return value;
+	copy = *reader;
+	value = reader_long_value(&copy);
+	*reader = copy;
+	return value;
+}
+
+/*
+ * Take COUNT pairs that are as record_pack() writes them: with their keys in the order
+ * of the shape, so that none must be searched for.  False when they are not.
+ */
+static bool
+split_in_order(struct record *record, const struct shape *shape, struct reader reader,
+    uint32_t count)
+{
+	const struct field *field = shape->fields;
+	const unsigned      places = shape->count;
+	uint64_t            present = 0;
+
+	for (unsigned place = 0; place < places && reader.at != reader.end;
+	     place++, field++) {
+		size_t key = key_at(field, reader.at, reader.end);
+
+		if (key == 0)
+			continue;
+		reader.at += key;
+		record->field[place] = take_value(&reader);
+		present |= FIELD_BIT(place);
+	}
+	record->present = record->split = record->kept = present;
+	return reader.status == STATUS_OK && reader.at == reader.end &&
+	       (unsigned)__builtin_popcountll(present) == count;
+}
+
+/* The same for pairs in any order, with keys in any form. */
+static bool
+split_in_disorder(struct record *record, const struct shape *shape,
+    struct reader reader, uint32_t count)
+{
+	record_init(record);
+	for (; count > 0; count--) {
+		int place = shape_find(shape, reader_text(&reader), 0);
+
+		if (place < 0 || record_has(record, (unsigned)place))
+			return false;
+		record->field[place] = reader_value(&reader);
+		record->present |= FIELD_BIT(place);
+	}
+	return reader.status == STATUS_OK && reader.at == reader.end;
+}
+
 bool
 record_split(struct record *record, const struct shape *shape, struct slice bytes)
 {
 	struct reader reader;
-	unsigned      hint = 0;
-	bool          is_canonical = true;
+	uint32_t      count;
 
 	record_init(record);
 	reader_init(&reader, bytes);
-	for (uint32_t left = reader_map(&reader); left > 0; left--) {
-		const char  *start = reader.at;
-		struct slice key = reader_text(&reader);
-		int          place = shape_find(shape, key, hint);
-
-		if (place < 0 || record_has(record, (unsigned)place))
-			return false;
-		if ((unsigned)place < hint || start + key_bytes(key) != reader.at)
-			is_canonical = false;
-		hint = (unsigned)place + 1;
-		record->field[place] = reader_value(&reader);
-		record->present |= FIELD_BIT(place);
-	}
-	if (is_canonical)
-		record->split = record->kept = record->present;
-	return reader.status == STATUS_OK && reader_peek(&reader) == VALUE_END;
+	count = reader_map(&reader);
+	return split_in_order(record, shape, reader, count) ||
+	       split_in_disorder(record, shape, reader, count);
 }
 
 /* The pairs from FIRST to LAST, as record_split() has found them. */
@@ -189,15 +255,15 @@ record_clear(struct record *record, unsigned place)
 }
 
 uint64_t
-record_differences(const struct record *a, const struct record *b)
+record_differences(const struct record *old, const struct record *new)
 {
-	uint64_t differ = a->present ^ b->present;
+	uint64_t differ = old->present ^ new->present;
+	uint64_t both = old->present & new->present & ~new->kept;
 
-	for (uint64_t both = a->present & b->present; both != 0; both &= both - 1) {
-		unsigned     place = (unsigned)__builtin_ctzll(both);
-		struct slice in_a = a->field[place], in_b = b->field[place];
+	for (; both != 0; both &= both - 1) {
+		unsigned place = (unsigned)__builtin_ctzll(both);
 
-		if (in_a.data != in_b.data && !slice_equal(in_a, in_b))
+		if (!record_same(old, new, place))
 			differ |= FIELD_BIT(place);
 	}
 	return differ;

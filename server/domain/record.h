@@ -75,7 +75,7 @@ record_same(const struct record *a, const struct record *b, unsigned place)
 	       slice_equal(a->field[place], b->field[place]);
 }
 
-/* The places of the fields that are not the same in both. */
-uint64_t record_differences(const struct record *a, const struct record *b);
+/* The places of the fields that differ.  NEW began as a copy of OLD, or empty. */
+uint64_t record_differences(const struct record *old, const struct record *new);
 
 #endif

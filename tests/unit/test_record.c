@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "proto/pack.h"
+#include "proto/reader.h"
 #include "server/domain/record.h"
 
 static const struct shape *const shape = &record_shapes[RECORD_CUSTOMER];
@@ -188,6 +189,109 @@ what_is_no_record_is_refused(void **state)
 		assert_false(record_split(&record, shape, bad[i]));
 }
 
+/* As record_split(), with a search for each key. */
+static bool
+split_by_searching(struct record *record, struct slice bytes)
+{
+	struct reader reader;
+
+	record_init(record);
+	reader_init(&reader, bytes);
+	for (uint32_t left = reader_map(&reader); left > 0; left--) {
+		int place = shape_find(shape, reader_text(&reader), 0);
+
+		if (place < 0 || record_has(record, (unsigned)place))
+			return false;
+		record_set(record, (unsigned)place, reader_value(&reader));
+	}
+	return reader.status == STATUS_OK && reader_peek(&reader) == VALUE_END;
+}
+
+/* Split LEN bytes of STORED that end where their memory does. */
+static bool
+must_split_as_by_searching(size_t len)
+{
+	char         *copy = malloc(len + 1);
+	struct slice  bytes = slice_of(copy + 1, len);
+	struct record record, expect;
+	bool          is_record;
+
+	assert_non_null(copy);
+	memcpy(copy + 1, stored.data, len);
+	is_record = split_by_searching(&expect, bytes);
+	assert_int_equal(record_split(&record, shape, bytes), is_record);
+	if (is_record) {
+		assert_int_equal(record.present, expect.present);
+		for (unsigned i = 0; i < shape->count; i++)
+			if (record_has(&record, i)) {
+				assert_ptr_equal(
+				    record.field[i].data, expect.field[i].data);
+				assert_int_equal(
+				    record.field[i].len, expect.field[i].len);
+			}
+		must_pack(&record, UINT64_MAX);
+	}
+	free(copy);
+	return is_record;
+}
+
+static void
+a_record_cut_short_anywhere_is_refused(void **state)
+{
+	(void)state;
+	srand(4713);
+	store(UINT64_MAX);
+	for (size_t len = 0; len < stored.len; len++)
+		assert_false(must_split_as_by_searching(len));
+	assert_true(must_split_as_by_searching(stored.len));
+}
+
+/* That it is damaged is its checksum's to say; nothing but keys and heads can be told.
+ */
+static void
+a_damaged_record_is_taken_for_what_it_says(void **state)
+{
+	unsigned refused = 0;
+
+	(void)state;
+	srand(4714);
+	for (int round = 0; round < 20000; round++) {
+		if (round % 100 == 0)
+			store(some_places());
+		if (stored.len > 1) {
+			char *byte = &stored.data[(size_t)rand() % stored.len];
+			char  was = *byte;
+
+			*byte = (char)rand();
+			refused += !must_split_as_by_searching(stored.len);
+			*byte = was;
+		}
+		arena_reset(&arena);
+	}
+	assert_true(refused > 1000);
+}
+
+/* Two neighbours that have changed places, or one that is there twice. */
+static void
+keys_out_of_order_or_twice_are_noticed_anywhere(void **state)
+{
+	static const char value[] = "\xa1"
+				    "1";
+
+	(void)state;
+	for (unsigned i = 0; i < shape->count; i++)
+		for (unsigned j = 0; j < shape->count; j++) {
+			clear(&stored);
+			pack_map(&stored, 2);
+			pack_text(&stored, shape->fields[i].name);
+			pack_raw(&stored, SLICE(value));
+			pack_text(&stored, shape->fields[j].name);
+			pack_raw(&stored, SLICE(value));
+			assert_int_equal(
+			    must_split_as_by_searching(stored.len), i != j);
+		}
+}
+
 static void
 what_differs_is_what_is_not_the_same(void **state)
 {
@@ -230,6 +334,12 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    a_key_in_a_long_form_is_put_into_its_short_one, set_up, tear_down),
 		cmocka_unit_test(what_is_no_record_is_refused),
+		cmocka_unit_test_setup_teardown(
+		    a_record_cut_short_anywhere_is_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    a_damaged_record_is_taken_for_what_it_says, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    keys_out_of_order_or_twice_are_noticed_anywhere, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    what_differs_is_what_is_not_the_same, set_up, tear_down),
 	};
