@@ -113,7 +113,7 @@ buf_truncate(struct buf *buf, size_t len)
 }
 
 void
-buf_clear(struct buf *buf, size_t bytes_kept)
+buf_clear_and_trim(struct buf *buf, size_t bytes_kept)
 {
 	char *data;
 

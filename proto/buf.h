@@ -68,8 +68,20 @@ void buf_drop(struct buf *buf, size_t len);
 /* Forget what lies at LEN and behind it, and that a put had failed there. */
 void buf_truncate(struct buf *buf, size_t len);
 
+/* How buf_clear() empties what is to be wiped, or made smaller. */
+void buf_clear_and_trim(struct buf *buf, size_t bytes_kept);
+
 /* Empty BUF and forget its failure.  Memory beyond BYTES_KEPT is given back. */
-void buf_clear(struct buf *buf, size_t bytes_kept);
+static inline void
+buf_clear(struct buf *buf, size_t bytes_kept)
+{
+	if ((buf->secret && buf->len > 0) || buf->size > bytes_kept) {
+		buf_clear_and_trim(buf, bytes_kept);
+		return;
+	}
+	buf->len = 0;
+	buf->failed = false;
+}
 
 /*
  * Bufs that come and go can use the same memory in turn, so that they need not ask for

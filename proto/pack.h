@@ -78,6 +78,16 @@ pack_text(struct buf *buf, struct slice text)
 		pack_long_text(buf, text);
 }
 
+/* How many bytes pack_text() appends. */
+static inline size_t
+pack_text_bytes(struct slice text)
+{
+	return text.len + (text.len <= PACK_FIXSTR_MAX ? 1
+			      : text.len <= UINT8_MAX  ? 2
+			      : text.len <= UINT16_MAX ? 3
+						       : 5);
+}
+
 static inline void
 pack_array(struct buf *buf, uint32_t count)
 {

@@ -151,9 +151,12 @@ void
 anonymize_after(struct edit *edit)
 {
 	struct key old, new, nothing_erased;
-	bool       was = due_key(edit, &edit->old, &old);
-	bool       is = due_key(edit, &edit->new, &new);
+	bool       was, is;
 
+	if ((edit->differ & FIELD_BIT(CUSTOMER_ANONYMIZATION)) == 0)
+		return;
+	was = due_key(edit, &edit->old, &old);
+	is = due_key(edit, &edit->new, &new);
 	if (was && is && slice_equal(key_slice(&old), key_slice(&new)))
 		return;
 	if (was)

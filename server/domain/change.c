@@ -101,15 +101,13 @@ log_key(struct key *key, uint32_t store)
 	key_text(key, COUNTER_NAME);
 }
 
-void
-change_log_get(struct kv_txn *txn, uint32_t store, struct change_log *log)
+static void
+log_get(struct kv_txn *txn, const struct key *key, struct change_log *log)
 {
 	struct slice value;
-	struct key   key;
 
 	*log = (struct change_log){ 0 };
-	log_key(&key, store);
-	if (!kv_get(txn, KV_COUNTER, key_slice(&key), &value))
+	if (!kv_get(txn, KV_COUNTER, key_slice(key), &value))
 		return;
 	if (!key_take_u64(&value, &log->last))
 		txn->status = STATUS_DAMAGED;
@@ -134,16 +132,24 @@ change_is_log(struct slice key, uint32_t *store)
 }
 
 static void
-log_put(struct kv_txn *txn, uint32_t store, const struct change_log *log)
+log_put(struct kv_txn *txn, const struct key *key, const struct change_log *log)
 {
-	struct key key, value;
+	struct key value;
 
-	log_key(&key, store);
 	key_init_bare(&value);
 	key_u64(&value, log->last);
 	key_u64(&value, log->bytes);
 	key_u64(&value, log->uncounted);
-	kv_put(txn, KV_COUNTER, key_slice(&key), key_slice(&value));
+	kv_put(txn, KV_COUNTER, key_slice(key), key_slice(&value));
+}
+
+void
+change_log_get(struct kv_txn *txn, uint32_t store, struct change_log *log)
+{
+	struct key key;
+
+	log_key(&key, store);
+	log_get(txn, &key, log);
 }
 
 /* The entry SEQUENCE, which took BEFORE bytes, takes AFTER now. */
@@ -152,13 +158,15 @@ log_resize(
     struct kv_txn *txn, uint32_t store, uint64_t sequence, size_t before, size_t after)
 {
 	struct change_log log;
+	struct key        key;
 
-	change_log_get(txn, store, &log);
+	log_key(&key, store);
+	log_get(txn, &key, &log);
 	if (txn->status != STATUS_OK || sequence <= log.uncounted)
 		return;
 	log.bytes -= before < log.bytes ? before : log.bytes;
 	log.bytes += after;
-	log_put(txn, store, &log);
+	log_put(txn, &key, &log);
 }
 
 uint64_t
@@ -191,9 +199,10 @@ change_append(struct edit *edit)
 {
 	struct buf       *buf = edit->call->scratch;
 	struct change_log log;
-	struct key        key;
+	struct key        log_at, key;
 
-	change_log_get(edit->txn, edit->store, &log);
+	log_key(&log_at, edit->store);
+	log_get(edit->txn, &log_at, &log);
 	log.last++;
 	buf_clear(buf, buf->bytes_max);
 	pack_entry(edit, log.last, buf);
@@ -203,7 +212,7 @@ change_append(struct edit *edit)
 	}
 	assert(buf->len <= CHANGE_BYTES_MAX);
 	log.bytes += buf->len;
-	log_put(edit->txn, edit->store, &log);
+	log_put(edit->txn, &log_at, &log);
 	change_key(&key, edit->store, log.last);
 	kv_put(edit->txn, KV_CHANGE, key_slice(&key), buf_slice(buf));
 	change_record_prefix(&key, edit->store, edit->kind, edit->id);

@@ -104,6 +104,7 @@ edit_load(struct edit *edit, struct call *call, struct kv_txn *txn,
 	if (!kv_get(txn, kind->records, key_slice(&key), &value))
 		return txn->status != STATUS_OK ? txn->status : STATUS_NOT_FOUND;
 	value = arena_copy(call->arena, value);
+	edit->old_bytes = value.len;
 	if (call->arena->failed)
 		return STATUS_NO_MEMORY;
 	if (!record_split(&edit->old, edit->shape, value))
@@ -150,19 +151,32 @@ step_revision(struct edit *edit)
 	record_set_integer(&edit->new, COMMON_UPDATED_AT, updated_at, arena);
 }
 
+/* The bytes of the new record at PLACES. */
 static size_t
-packed_bytes(const struct edit *edit)
+packed_bytes(const struct edit *edit, uint64_t places)
 {
-	size_t   bytes = 3; /* the map's header at its largest */
-	uint64_t places = edit->new.present;
+	size_t bytes = 0;
 
 	for (; places != 0; places &= places - 1) {
 		unsigned place = (unsigned)__builtin_ctzll(places);
 
-		bytes += edit->shape->fields[place].name.len + 2 +
+		bytes += pack_text_bytes(edit->shape->fields[place].name) +
 			 edit->new.field[place].len;
 	}
 	return bytes;
+}
+
+static bool
+is_too_large(const struct edit *edit)
+{
+	const uint64_t places = edit->new.present;
+	const size_t   head_bytes = 3; /* of the map, at most */
+
+	/* The old one and what was set: seldom need all be counted. */
+	return edit->old_bytes + head_bytes +
+		       packed_bytes(edit, places & ~edit->new.kept) >
+		   RECORD_BYTES_MAX &&
+	       head_bytes + packed_bytes(edit, places) > RECORD_BYTES_MAX;
 }
 
 enum status
@@ -188,7 +202,7 @@ edit_check(struct edit *edit)
 		return edit->txn->status;
 	if (violations_any(&call->violations))
 		return STATUS_INVALID;
-	if (packed_bytes(edit) > RECORD_BYTES_MAX) {
+	if (is_too_large(edit)) {
 		call->detail = "the record would be larger than record_bytes_max";
 		return STATUS_TOO_LARGE;
 	}

@@ -34,11 +34,12 @@ struct edit {
 	uint64_t            id;
 	enum edit_op        op;
 	const struct patch *patch; /* what was asked for; NULL: the server's own */
-	uint64_t differ;  /* edit_check(): the places of OLD and NEW that are not the
-			     same, revision and updated_at aside */
-	bool changed;     /* edit_check(): the record will be written */
-	bool has_secret;  /* the hook stores a new password: a change too */
-	bool drop_secret; /* the hook drops the password */
+	uint64_t differ;    /* edit_check(): the places of OLD and NEW that are not the
+			       same, revision and updated_at aside */
+	bool   changed;     /* edit_check(): the record will be written */
+	bool   has_secret;  /* the hook stores a new password: a change too */
+	bool   drop_secret; /* the hook drops the password */
+	size_t old_bytes;   /* of the record as it is stored; 0 at creation */
 	/* For the hooks alone, between before and after. */
 	uint64_t *members;
 	size_t    member_count;

@@ -1,5 +1,4 @@
 #include <assert.h>
-#include <string.h>
 
 #include "proto/pack.h"
 #include "proto/reader.h"
@@ -29,7 +28,8 @@ modify_make_patches(struct call *call, unsigned count)
 	call->patches = arena_alloc(call->arena, count * sizeof(*call->patches));
 	if (call->patches == NULL)
 		return false;
-	memset(call->patches, 0, count * sizeof(*call->patches));
+	for (unsigned i = 0; i < count; i++)
+		patch_init(&call->patches[i]);
 	call->patch_count = count;
 	return true;
 }

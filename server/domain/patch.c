@@ -1,8 +1,18 @@
 #include <assert.h>
+#include <stddef.h>
+#include <string.h>
 
 #include "proto/reader.h"
 #include "server/domain/patch.h"
 #include "server/domain/value.h"
+
+void
+patch_init(struct patch *patch)
+{
+	/* Not the places of the record: nobody looks at those that are absent. */
+	memset(patch, 0, offsetof(struct patch, set));
+	record_init(&patch->set);
+}
 
 /* May FIELD be set here at all?  Notes the rule it breaks. */
 static bool

@@ -18,14 +18,17 @@ struct patch {
 	struct slice          uid;
 	int64_t               if_revision; /* 0: any */
 	uint64_t              clear;       /* fields to clear, FIELD_BIT()s */
-	struct record         set;      /* fields to set, and their canonical values */
-	struct slice          add_tags; /* packed lists of tags, or empty */
+	struct slice          add_tags;    /* packed lists of tags, or empty */
 	struct slice          remove_tags;
 	bool                  ignore_unknown_tags;
 	bool                  has_anonymize;
 	enum anonymize_action anonymize;
 	struct password_job  *password; /* of the password to set, or NULL */
+	struct record         set;      /* fields to set, and their canonical values */
 };
+
+/* Make PATCH one that asks for nothing. */
+void patch_init(struct patch *patch);
 
 /*
  * Decode SET, a packed map (or empty), into PATCH as a record of SHAPE is created or

@@ -41,27 +41,44 @@ is_clean(int32_t c, bool multiline)
 	return true;
 }
 
-/*
- * Take what TEXT has of printable ASCII at its front: nearly always all of it, eight
- * bytes at a time.  What else is among eight is left to whoever looks closer.
- */
-static void
-take_printable(struct slice *text)
+#define WORD_BYTES sizeof(uint64_t)
+
+/* Are the eight bytes at AT printable ASCII?  At most it says no where it is so. */
+static bool
+word_is_printable(const char *at)
 {
 	const uint64_t each = 0x0101010101010101; /* times C: a C in each byte */
-	uint64_t       bytes, others;
+	const uint64_t bytes = slice_word(at);
+	/* Their highest bits: of no ASCII, of DEL and one, of a control less the first
+	 * that is none. */
+	const uint64_t others = bytes | (bytes + each) | (bytes - each * ' ');
 
-	for (; text->len >= sizeof(bytes); text->len -= sizeof(bytes)) {
-		memcpy(&bytes, text->data, sizeof(bytes));
-		/* Their highest bits: of no ASCII, of DEL and one, of a control less
-		 * the first that is none. */
-		others = bytes | (bytes + each) | (bytes - each * ' ');
-		if ((others & each * 0x80) != 0)
-			break;
-		text->data += sizeof(bytes);
+	return (others & each * 0x80) == 0;
+}
+
+/*
+ * Take what TEXT has of printable ASCII at its front: nearly always all of it, eight
+ * bytes at a time, the last ones together with some before them.  What else is among
+ * eight is left to whoever looks closer.
+ */
+static inline void
+take_printable(struct slice *text)
+{
+	const char *at = text->data, *end;
+
+	if (text->len == 0)
+		return; /* there need be nothing at all */
+	end = at + text->len;
+	if (text->len >= WORD_BYTES) {
+		while ((size_t)(end - at) >= WORD_BYTES && word_is_printable(at))
+			at += WORD_BYTES;
+		if ((size_t)(end - at) < WORD_BYTES &&
+		    word_is_printable(end - WORD_BYTES))
+			at = end;
 	}
-	for (; text->len > 0 && *text->data >= ' ' && *text->data <= '~'; text->len--)
-		text->data++;
+	while (at < end && *at >= ' ' && *at <= '~')
+		at++;
+	*text = slice_of(at, (size_t)(end - at));
 }
 
 bool

@@ -54,7 +54,7 @@ is_surely_within(const struct field *field, struct slice text)
 }
 
 /* Does TEXT break a rule of FIELD, and which one?  SCRATCH may fail, as for emails. */
-static bool
+static inline bool
 text_breaks(
     const struct field *field, struct slice text, enum rule *rule, struct buf *scratch)
 {
@@ -79,21 +79,29 @@ text_breaks(
 	return kind->has_form != NULL && !kind->has_form(text);
 }
 
+/* Take a text, *TEXT, that is good as FIELD.  SCRATCH may fail, as for emails. */
+static inline bool
+take_text(const struct field *field, struct reader *reader,
+    struct violations *violations, struct slice *text, struct buf *scratch)
+{
+	enum rule rule = RULE_WRONG_TYPE;
+
+	if (reader_peek(reader) == VALUE_TEXT) {
+		*text = reader_text(reader);
+		if (!text_breaks(field, *text, &rule, scratch))
+			return true;
+	}
+	refuse(violations, rule);
+	return false;
+}
+
 void
 value_check_text(const struct field *field, struct reader *reader,
     struct violations *violations, struct buf *out)
 {
 	struct slice text;
-	enum rule    rule;
 
-	if (reader_peek(reader) != VALUE_TEXT) {
-		refuse(violations, RULE_WRONG_TYPE);
-		return;
-	}
-	text = reader_text(reader);
-	if (text_breaks(field, text, &rule, out))
-		refuse(violations, rule);
-	else
+	if (take_text(field, reader, violations, &text, out))
 		pack_text(out, text);
 }
 
@@ -203,14 +211,21 @@ value_check_any_number(const struct field *field, struct reader *reader,
 }
 
 /* The fields themselves are judged by whoever knows the record. */
+static bool
+is_patch(const struct reader *reader, struct violations *violations)
+{
+	if (reader_peek(reader) == VALUE_MAP)
+		return true;
+	refuse(violations, RULE_WRONG_TYPE);
+	return false;
+}
+
 static void
 check_patch(const struct field *field, struct reader *reader,
     struct violations *violations, struct buf *out)
 {
 	(void)field;
-	if (reader_peek(reader) != VALUE_MAP)
-		refuse(violations, RULE_WRONG_TYPE);
-	else
+	if (is_patch(reader, violations))
 		pack_raw(out, reader_value(reader));
 }
 
@@ -260,22 +275,60 @@ value_check(const struct field *field, struct reader *reader,
 	return false;
 }
 
+/* Judge and append the value, and take that if it is not what *VALUE is already. */
+static bool
+take_canonical(const struct field *field, struct violations *violations,
+    struct buf *scratch, struct arena *arena, struct slice *value)
+{
+	struct reader reader;
+
+	buf_clear(scratch, scratch->bytes_max);
+	reader_init(&reader, *value);
+	if (!value_check(field, &reader, violations, scratch))
+		return false;
+	if (!slice_equal(*value, buf_slice(scratch)))
+		*value = arena_copy(arena, buf_slice(scratch));
+	return true;
+}
+
+/* The same for a text, which is nearly always in its shortest form: so it is not copied
+ * to find that out. */
+static bool
+take_short_text(const struct field *field, struct violations *violations,
+    struct buf *scratch, struct arena *arena, struct slice *value)
+{
+	struct reader reader;
+	struct slice  text;
+
+	buf_clear(scratch, scratch->bytes_max);
+	reader_init(&reader, *value);
+	if (!take_text(field, &reader, violations, &text, scratch))
+		return false;
+	if (value->len == pack_text_bytes(text))
+		return true;
+	buf_clear(scratch, scratch->bytes_max);
+	pack_text(scratch, text);
+	*value = arena_copy(arena, buf_slice(scratch));
+	return true;
+}
+
 bool
 value_take(const struct field *field, struct reader *reader,
     struct violations *violations, struct buf *scratch, struct arena *arena,
     struct slice *value)
 {
-	const char *start = reader->at;
-	bool        is_good;
+	value_checker *const check = checkers[field->kind];
+	struct reader        map;
+	bool                 is_good;
 
-	buf_clear(scratch, scratch->bytes_max);
-	is_good = value_check(field, reader, violations, scratch);
+	*value = reader_value(reader); /* good or not */
+	if (check == check_patch) {
+		reader_init(&map, *value);
+		return is_patch(&map, violations);
+	}
+	is_good = (check == value_check_text ? take_short_text : take_canonical)(
+	    field, violations, scratch, arena, value);
 	if (scratch->failed)
 		arena->failed = true;
-	if (!is_good)
-		return false;
-	*value = slice_of(start, (size_t)(reader->at - start));
-	if (!slice_equal(*value, buf_slice(scratch)))
-		*value = arena_copy(arena, buf_slice(scratch));
-	return true;
+	return is_good;
 }

@@ -64,15 +64,13 @@ key_text(struct key *key, struct slice text)
 	key_u8(key, 0);
 }
 
-static uint64_t
+static inline uint64_t
 number_at(const char *data, size_t width)
 {
-	uint64_t value = 0;
-	size_t   i;
+	uint64_t big = 0;
 
-	for (i = 0; i < width; i++)
-		value = value << 8 | (unsigned char)data[i];
-	return value;
+	memcpy((char *)&big + sizeof(big) - width, data, width);
+	return be64toh(big);
 }
 
 bool
@@ -86,7 +84,7 @@ key_take_last_u64(struct slice *key, uint64_t *value)
 }
 
 /* Take the WIDTH bytes at the front. */
-static bool
+static inline bool
 take_first(struct slice *key, size_t width, uint64_t *value)
 {
 	if (key->len < width)
