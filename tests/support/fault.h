@@ -24,10 +24,20 @@
 #ifndef SUPPORT_FAULT_H
 #define SUPPORT_FAULT_H
 
+#include "tests/support/kv_fixture.h"
+
 /* From now on, the calls that SPEC names fail; "" for none.  It is checked. */
 void fault_arm(const char *spec);
 
 /* How many faults have struck since then. */
 unsigned fault_count(void);
+
+/* For cmocka: a fixture goes when nothing fails any more. */
+static inline int
+fault_teardown(void **state)
+{
+	fault_arm("");
+	return kv_fixture_teardown(state);
+}
 
 #endif

@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
-#include "server/kv/writer.h"
 #include "tests/support/fault.h"
 #include "tests/support/kv_fixture.h"
+#include "tests/support/writer_fixture.h"
 
 #define PATIENCE_MS 20000
 
@@ -304,32 +304,7 @@ a_copy_may_be_named_in_any_way(void **state)
 
 /* ---- the writer ---- */
 
-struct put {
-	struct write_op op;
-	unsigned        runs;
-};
-
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t  changed = PTHREAD_COND_INITIALIZER;
-static unsigned        answers, told;
-
-static enum status
-apply(struct write_op *op, struct kv_txn *txn)
-{
-	MAIL_OBJECT(op, struct put, op)->runs++;
-	kv_put(txn, KV_CUSTOMER, SLICE("eve"), SLICE("put"));
-	return txn->status;
-}
-
-static void
-done(struct write_op *op)
-{
-	(void)op;
-	pthread_mutex_lock(&mutex);
-	answers++;
-	pthread_cond_signal(&changed);
-	pthread_mutex_unlock(&mutex);
-}
+static unsigned told;
 
 static void
 committed(void *context)
@@ -342,19 +317,14 @@ committed(void *context)
 static enum status
 put_by_writer(struct kv_fixture *f, const char *spec)
 {
-	struct put     put = { .op = { .apply = apply, .done = done } };
+	struct task    put = task_of(TASK_PUT, 1);
 	struct writer *writer;
 
-	answers = told = 0;
-	assert_int_equal(writer_start(&writer, f->kv,
-			     &(struct writer_events){ .committed = committed }),
-	    STATUS_OK);
+	told = 0;
+	writer = must_start(f, &(struct writer_events){ .committed = committed });
 	fault_arm(spec);
 	assert_true(writer_push(writer, &put.op));
-	pthread_mutex_lock(&mutex);
-	while (answers == 0)
-		pthread_cond_wait(&changed, &mutex);
-	pthread_mutex_unlock(&mutex);
+	task_wait(&put);
 	writer_stop(writer);
 	fault_arm("");
 	return put.op.status;
@@ -377,20 +347,14 @@ those_who_follow_are_told_of_what_may_be_there(void **state)
 	assert_int_equal(put_by_writer(f, "flush:1:EIO:ever"), STATUS_STORAGE_FAILED);
 	assert_int_equal(told, 0);
 	assert_int_equal(put_by_writer(f, ""), STATUS_OK);
-	assert_string_equal(look_up(f, KV_CUSTOMER, "eve"), "put");
-}
-
-static int
-teardown(void **state)
-{
-	fault_arm("");
-	return kv_fixture_teardown(state);
+	assert_string_equal(look_up(f, KV_CUSTOMER, "1"), "1");
 }
 
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, kv_fixture_setup, teardown)
+#define TEST(name) \
+	cmocka_unit_test_setup_teardown(name, kv_fixture_setup, fault_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_journal_is_written_to_its_end_although_the_disk_is_full),
 		TEST(a_disk_that_is_full_for_the_checkpoint_too_permits_deletes),

@@ -535,17 +535,11 @@ what_is_unknown_is_not_tried_again(void **state)
 	assert_true(unknown > 0);
 }
 
-static int
-teardown(void **state)
-{
-	fault_arm("");
-	return kv_fixture_teardown(state);
-}
-
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, kv_fixture_setup, teardown)
+#define TEST(name) \
+	cmocka_unit_test_setup_teardown(name, kv_fixture_setup, fault_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_full_disk_is_named_and_changes_nothing),
 		TEST(a_write_cut_short_is_gone_on_with),
