@@ -2,6 +2,7 @@
 
 #include "proto/pack.h"
 #include "proto/reader.h"
+#include "server/domain/change.h"
 #include "server/domain/customer.h"
 #include "server/domain/domain_private.h"
 #include "server/domain/edit.h"
@@ -139,6 +140,23 @@ modify_check_delete(struct call *call)
 }
 
 /* ---- carrying out, on the writer ---- */
+
+bool
+modify_fetch(struct call *call, struct kv_txn *txn)
+{
+	const struct kind *kind = kind_of(call->method->record);
+	uint64_t           id = call->patches[0].id;
+	uint32_t           store = kind_store(kind, call);
+	struct key         key;
+
+	if (id == 0)
+		return false;
+	kind_record_key(&key, store, id);
+	kv_fetch(txn, kind->records, key_slice(&key));
+	change_record_prefix(&key, store, kind, id);
+	kv_fetch(txn, KV_CHANGE_RECORD, key_slice(&key));
+	return true;
+}
 
 /* Must a change of EDIT's record name its revision? */
 static bool

@@ -16,6 +16,9 @@ enum status modify_check_create_many(struct call *call);
 enum status modify_check_update_many(struct call *call);
 enum status modify_check_delete(struct call *call);
 
+/* Name to the database what a call that names one record by its id will look up. */
+bool modify_fetch(struct call *call, struct kv_txn *txn);
+
 enum status modify_create(struct call *call, struct kv_txn *txn);
 enum status modify_update(struct call *call, struct kv_txn *txn);
 enum status modify_create_many(struct call *call, struct kv_txn *txn);

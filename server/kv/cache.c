@@ -7,6 +7,7 @@
 #include <xxhash.h>
 
 #include "server/kv/cache.h"
+#include "server/kv/fetch.h"
 
 #define UNIT 64u /* items begin with a line of the processor's caches */
 #define LINE_SLOTS 8u
@@ -193,14 +194,6 @@ find(const struct cache *cache, uint64_t hash, enum kv_table table, struct slice
 	return NULL;
 }
 
-/* Begin to fetch what is at AT.  GCC drops functions that do nothing else, so: */
-static inline void
-fetch(const void *at)
-{
-	__builtin_prefetch(at);
-	__asm__ volatile("");
-}
-
 /* Where the item of HASH is, perhaps: two hashes may have one tag. */
 static const char *
 guess(const struct cache *cache, uint64_t hash)
@@ -220,8 +213,8 @@ fetch_item(struct cache *cache)
 {
 	const char *item = guess(cache, cache->fetched);
 
-	for (unsigned at = 0; item != NULL && at < FETCHED_BYTES; at += UNIT)
-		fetch(item + at);
+	if (item != NULL)
+		fetch_bytes(item, FETCHED_BYTES);
 	cache->fetched = 0;
 }
 

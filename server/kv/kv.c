@@ -444,15 +444,6 @@ kv_get(struct kv_txn *txn, enum kv_table table, struct slice key, struct slice *
 	return true;
 }
 
-void
-kv_fetch(struct kv_txn *txn, enum kv_table table, struct slice key)
-{
-	struct cache *cache = kv_base_of(txn)->cache;
-
-	if (cache != NULL && kv_table_is_cached(table))
-		cache_fetch(cache, marks_hash(kv_of(txn)->marks, table, key));
-}
-
 /* Put an entry of KEY into the batch. */
 static void
 change(struct kv_txn *txn, enum kv_table table, struct slice key, struct slice value,

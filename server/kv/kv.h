@@ -39,6 +39,7 @@
 
 #define KV_KEY_BYTES_MAX 511u /* LMDB's bound; a longer key is a bug, asserted */
 #define KV_NEST_MAX 2u        /* transactions within one another */
+#define KV_AHEAD_MAX 32u      /* keys that are fetched together */
 #define KV_CACHE_BYTES_MIN ((size_t)64 << 10)
 #define KV_FORMAT 2 /* of the file; a newer one is refused */
 
@@ -217,8 +218,13 @@ enum status kv_scrub(
 bool kv_get(
     struct kv_txn *txn, enum kv_table table, struct slice key, struct slice *value);
 
-/* KEY will be looked up soon: begin to fetch it, if it is far away in memory. */
+/*
+ * KEY will be looked up soon: begin to fetch it, if it is far away in memory.  In a
+ * batch it is only noted, if KV_AHEAD_MAX have not been yet, until kv_fetch_all(): the
+ * way to one key is waiting for one place in memory after the other; all wait together.
+ */
 void kv_fetch(struct kv_txn *txn, enum kv_table table, struct slice key);
+void kv_fetch_all(struct kv_txn *txn);
 
 /*
  * Set KEY to VALUE, replacing what was there.  Neither may point into the

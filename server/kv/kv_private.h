@@ -4,6 +4,7 @@
  *   kv.c            snapshots, batches and views: the body of kv.h
  *   kv_open.c       opens and closes; reads the journals again
  *   kv_scan.c       scans
+ *   kv_fetch.c      keys that will be looked up
  *   cache.c         what a snapshot has read, in memory
  *   generation.c    which journal is written, and room in it
  *   checkpoint.c    the thread that carries what is new into LMDB
@@ -97,6 +98,21 @@ struct kv_batch {
 	uint64_t           bytes_used;  /* and what was put since */
 };
 
+#define AHEAD_KEY_BYTES_MAX 64u /* longer keys are not fetched */
+
+/* A key that is fetched, on its way under the roots of the batch. */
+struct seeker {
+	struct tree_way way;
+	unsigned        generation; /* the next one to look into */
+	char            key[AHEAD_KEY_BYTES_MAX];
+};
+
+/* What was named to kv_fetch(), for the next kv_fetch_all(). */
+struct ahead {
+	struct seeker seekers[KV_AHEAD_MAX];
+	unsigned      count;
+};
+
 struct kv {
 	char    *path;
 	int      dir; /* keeps other servers out for as long as it is open */
@@ -134,7 +150,8 @@ struct kv {
 
 	/* The writer's alone. */
 	struct kv_batch    batch;
-	struct kv_snapshot base; /* what the batch sees beneath its own */
+	struct ahead       ahead; /* what the batch will look for */
+	struct kv_snapshot base;  /* what the batch sees beneath its own */
 	bool               batch_is_open;
 	bool               is_recorded; /* LMDB knows that there are journals */
 	enum status        room;        /* why others than deletes are refused */

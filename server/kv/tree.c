@@ -1,6 +1,8 @@
 #include <assert.h>
 #include <limits.h>
+#include <stdlib.h>
 
+#include "server/kv/fetch.h"
 #include "server/kv/tree.h"
 
 /*
@@ -10,6 +12,9 @@
 #define DIGITS 17u
 #define END 0u
 #define NONE UINT_MAX /* no digit; of no place */
+
+#define RETIRED_MIN 2048u /* a power of two; more than are on the way to any key */
+#define REUSED_AHEAD 8u   /* nodes that are fetched before they are used again */
 
 union child {
 	struct tree_node   *node;
@@ -21,10 +26,15 @@ struct tree_node {
 	uint32_t          present; /* a bit for each digit that there is a child of */
 	uint32_t          entries; /* … which is an entry */
 	uint32_t          at;      /* the place in the key of the digit that decides */
-	union child       children[DIGITS];
 	uint64_t          part;    /* that made it */
-	uint64_t          retired; /* the first batch without it */
-	struct tree_node *next_fresh, *next_retired;
+	union child       children[DIGITS];
+	struct tree_node *next; /* of the fresh, or of the spare ones */
+};
+
+/* A node that was replaced. */
+struct tree_retired {
+	struct tree_node *node;
+	uint64_t          batch; /* the first without it */
 };
 
 /* A key that is looked for. */
@@ -102,6 +112,18 @@ child_is_entry(const struct tree_node *node, unsigned digit)
 	return (node->entries >> digit & 1) != 0;
 }
 
+static unsigned
+first_digit(const struct tree_node *node)
+{
+	return (unsigned)__builtin_ctz(node->present);
+}
+
+static unsigned
+last_digit(const struct tree_node *node)
+{
+	return 31 - (unsigned)__builtin_clz(node->present);
+}
+
 /* The next digit of a child of NODE after DIGIT, or, if BACK, before it; or NONE. */
 static unsigned
 digit_beyond(const struct tree_node *node, unsigned digit, bool back)
@@ -116,7 +138,8 @@ digit_beyond(const struct tree_node *node, unsigned digit, bool back)
 
 /*
  * An entry under NODE with which SOUGHT has as many digits in common as with any; there
- * are *DEPTH nodes on the way to it.
+ * are *DEPTH nodes on the way to it.  Where it parts from SOUGHT it is the last one:
+ * where keys ascend, that is the newest, and the nearest in memory.
  */
 static const struct entry *
 nearest(const struct tree_node *node, const struct sought *sought, unsigned *depth)
@@ -125,7 +148,7 @@ nearest(const struct tree_node *node, const struct sought *sought, unsigned *dep
 		unsigned digit = digit_of(sought, node->at);
 
 		if (!has_child(node, digit))
-			digit = (unsigned)__builtin_ctz(node->present);
+			digit = last_digit(node);
 		if (child_is_entry(node, digit))
 			return node->children[digit].entry;
 		node = node->children[digit].node;
@@ -134,19 +157,69 @@ nearest(const struct tree_node *node, const struct sought *sought, unsigned *dep
 
 /* ---- nodes ---- */
 
+static void
+node_free(struct tree *tree, struct tree_node *node)
+{
+	node->next = tree->spare;
+	tree->spare = node;
+	tree->spare_count++;
+}
+
+static struct tree_retired *
+retired_at(const struct tree *tree, uint64_t i)
+{
+	return &tree->retired[i & (tree->retired_size - 1)];
+}
+
+/* Have room for COUNT more retired nodes. */
+static bool
+make_room(struct tree *tree, unsigned count)
+{
+	size_t size = tree->retired_size == 0 ? RETIRED_MIN / 2 : tree->retired_size;
+	struct tree_retired *larger;
+
+	if (tree->retired_end - tree->retired_begin + count <= tree->retired_size)
+		return true;
+	size *= 2;
+	if ((larger = malloc(size * sizeof(*larger))) == NULL)
+		return false;
+	for (uint64_t i = tree->retired_begin; i < tree->retired_end; i++)
+		larger[i & (size - 1)] = *retired_at(tree, i);
+	free(tree->retired);
+	tree->retired = larger;
+	tree->retired_size = size;
+	return true;
+}
+
+/* Have COUNT nodes to be used, and room to retire as many. */
 static bool
 make_spare(struct tree *tree, unsigned count)
 {
-	while (tree->spare_count < count) {
+	assert(count <= RETIRED_MIN);
+	if (!make_room(tree, count))
+		return false;
+	while (
+	    tree->spare_count + (tree->retired_ready - tree->retired_begin) < count) {
 		struct tree_node *node = chunks_alloc(&tree->nodes, sizeof(*node));
 
 		if (node == NULL)
 			return false;
-		node->next_fresh = tree->spare;
-		tree->spare = node;
-		tree->spare_count++;
+		node_free(tree, node);
 	}
 	return true;
+}
+
+/* The oldest of the retired nodes, which nobody reads any more. */
+static struct tree_node *
+reuse(struct tree *tree)
+{
+	uint64_t i = tree->retired_begin++;
+
+	assert(i < tree->retired_ready);
+	if (i + REUSED_AHEAD < tree->retired_ready)
+		fetch_bytes(
+		    retired_at(tree, i + REUSED_AHEAD)->node, sizeof(struct tree_node));
+	return retired_at(tree, i)->node;
 }
 
 /* A node of the present part; make_spare() has seen to it that there is one. */
@@ -155,11 +228,14 @@ node_new(struct tree *tree)
 {
 	struct tree_node *node = tree->spare;
 
-	assert(node != NULL);
-	tree->spare = node->next_fresh;
-	tree->spare_count--;
+	if (node == NULL) {
+		node = reuse(tree);
+	} else {
+		tree->spare = node->next;
+		tree->spare_count--;
+	}
 	node->part = tree->part;
-	node->next_fresh = tree->fresh;
+	node->next = tree->fresh;
 	tree->fresh = node;
 	return node;
 }
@@ -175,39 +251,29 @@ node_empty(struct tree *tree, uint32_t at)
 	return node;
 }
 
-static void
-node_free(struct tree *tree, struct tree_node *node)
-{
-	node->next_fresh = tree->spare;
-	tree->spare = node;
-	tree->spare_count++;
-}
-
 /* Leave NODE to those who still read under an older root. */
 static void
 node_retire(struct tree *tree, struct tree_node *node)
 {
-	node->retired = tree->batch;
-	node->next_retired = NULL;
-	if (tree->retired_last == NULL)
-		tree->retired = node;
-	else
-		tree->retired_last->next_retired = node;
-	tree->retired_last = node;
+	*retired_at(tree, tree->retired_end++) =
+	    (struct tree_retired){ node, tree->batch };
 }
 
 /* *NODE, or in its place a copy that may be changed. */
 static struct tree_node *
 own(struct tree *tree, struct tree_node **node)
 {
-	struct tree_node *old = *node;
+	struct tree_node *old = *node, *new;
 
 	if (old->part == tree->part)
 		return old;
-	*node = node_new(tree);
-	memcpy(*node, old, offsetof(struct tree_node, part));
+	new = node_empty(tree, old->at);
+	new->present = old->present;
+	new->entries = old->entries;
+	memcpy(new->children, old->children, sizeof(new->children));
 	node_retire(tree, old);
-	return *node;
+	*node = new;
+	return new;
 }
 
 /* ---- putting ---- */
@@ -298,16 +364,19 @@ void
 tree_fini(struct tree *tree)
 {
 	chunks_fini(&tree->nodes);
+	free(tree->retired);
 	tree_init(tree);
 }
 
 void
 tree_reset(struct tree *tree)
 {
-	struct chunks nodes = tree->nodes;
+	const struct tree old = *tree;
 
 	tree_init(tree);
-	tree->nodes = nodes;
+	tree->nodes = old.nodes;
+	tree->retired = old.retired;
+	tree->retired_size = old.retired_size;
 	chunks_reset(&tree->nodes);
 }
 
@@ -323,7 +392,7 @@ struct tree_mark
 tree_mark(struct tree *tree)
 {
 	tree->part++; /* what stands now must stay as it is */
-	return (struct tree_mark){ tree->root, tree->fresh, tree->retired_last,
+	return (struct tree_mark){ tree->root, tree->fresh, tree->retired_end,
 		tree->count };
 }
 
@@ -333,14 +402,10 @@ tree_drop(struct tree *tree, struct tree_mark mark)
 	while (tree->fresh != mark.fresh) {
 		struct tree_node *node = tree->fresh;
 
-		tree->fresh = node->next_fresh;
+		tree->fresh = node->next;
 		node_free(tree, node);
 	}
-	if (mark.retired_last == NULL)
-		tree->retired = NULL;
-	else
-		mark.retired_last->next_retired = NULL;
-	tree->retired_last = mark.retired_last;
+	tree->retired_end = mark.retired_end;
 	tree->root = mark.root;
 	tree->count = mark.count;
 	tree->part++;
@@ -356,15 +421,10 @@ tree_keep(struct tree *tree)
 void
 tree_reclaim(struct tree *tree, uint64_t oldest)
 {
-	struct tree_node *node;
-
 	assert(tree->fresh == NULL);
-	while ((node = tree->retired) != NULL && node->retired <= oldest) {
-		tree->retired = node->next_retired;
-		if (tree->retired == NULL)
-			tree->retired_last = NULL;
-		node_free(tree, node);
-	}
+	while (tree->retired_ready < tree->retired_end &&
+	       retired_at(tree, tree->retired_ready)->batch <= oldest)
+		tree->retired_ready++;
 }
 
 /* ---- reading ---- */
@@ -389,6 +449,39 @@ tree_get(const struct tree_node *node, enum kv_table table, struct slice key)
 	return NULL;
 }
 
+bool
+tree_way_begin(struct tree_way *way, const struct tree_node *root)
+{
+	way->node = root;
+	return root != NULL;
+}
+
+bool
+tree_way_step(struct tree_way *way, const struct entry **entry)
+{
+	const struct sought     sought = { way->table, way->key };
+	const struct tree_node *node = way->node;
+	unsigned                digit;
+
+	if (node == NULL) {
+		*entry = difference(&sought, way->entry) == NONE ? way->entry : NULL;
+		return false;
+	}
+	/* As nearest() does, for who puts the key. */
+	digit = digit_of(&sought, node->at);
+	if (!has_child(node, digit))
+		digit = last_digit(node);
+	if (child_is_entry(node, digit)) {
+		way->node = NULL;
+		way->entry = node->children[digit].entry;
+		fetch(way->entry);
+	} else {
+		way->node = node->children[digit].node;
+		fetch_bytes(way->node, sizeof(*node));
+	}
+	return true;
+}
+
 /* Go to the first entry, or the last if BACK, of the child DIGIT of NODE. */
 static const struct entry *
 arrive(
@@ -398,8 +491,7 @@ arrive(
 		return NULL;
 	while (!child_is_entry(node, digit)) {
 		node = node->children[digit].node;
-		digit = (unsigned)(back ? 31 - __builtin_clz(node->present)
-					: __builtin_ctz(node->present));
+		digit = back ? last_digit(node) : first_digit(node);
 	}
 	cursor->node = node;
 	cursor->digit = digit;

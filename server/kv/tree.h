@@ -27,6 +27,7 @@
 #include "server/kv/entry.h"
 
 struct tree_node;
+struct tree_retired;
 
 struct tree {
 	struct tree_node *root; /* of the edit; NULL: empty */
@@ -36,13 +37,18 @@ struct tree {
 	uint64_t          part;  /* nodes of this number may be changed in place */
 	struct tree_node *spare;
 	unsigned          spare_count;
-	struct tree_node *fresh;   /* made by the edit, newest first */
-	struct tree_node *retired; /* replaced, oldest first: still read perhaps */
-	struct tree_node *retired_last;
+	struct tree_node *fresh; /* made by the edit, newest first */
+
+	/* A ring of those that were replaced, oldest first: still read perhaps. */
+	struct tree_retired *retired;
+	size_t               retired_size;
+	uint64_t             retired_begin, retired_end;
+	uint64_t             retired_ready; /* those before it are not read any more */
 };
 
 struct tree_mark {
-	struct tree_node *root, *fresh, *retired_last;
+	struct tree_node *root, *fresh;
+	uint64_t          retired_end;
 	size_t            count;
 };
 
@@ -73,6 +79,27 @@ void tree_reclaim(struct tree *tree, uint64_t oldest);
 /* The entry of KEY, or NULL. */
 const struct entry *tree_get(
     const struct tree_node *root, enum kv_table table, struct slice key);
+
+/*
+ * The way to KEY of TABLE, both set by the caller, a step at a time: each node, and
+ * then the entry, is only looked at when it has had the time of a step to come from
+ * memory.
+ */
+struct tree_way {
+	enum kv_table           table;
+	struct slice            key;
+	const struct tree_node *node;  /* fetched, or NULL: past the last one */
+	const struct entry     *entry; /* fetched then */
+};
+
+/* Begin under ROOT.  False: it is NULL, there is nothing to step to. */
+bool tree_way_begin(struct tree_way *way, const struct tree_node *root);
+
+/*
+ * Go one step.  False: this was the last one, and *ENTRY is that of the key, whose
+ * first line has come, or NULL.
+ */
+bool tree_way_step(struct tree_way *way, const struct entry **entry);
 
 /* A place in a tree, while it does not change. */
 struct tree_cursor {

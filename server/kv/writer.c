@@ -105,6 +105,20 @@ commit(struct writer *writer, struct kv_batch *batch, size_t count)
 	return status;
 }
 
+/* Have what the first of OPS will look up come from memory, all of it at once. */
+static void
+fetch_some(struct write_op **ops, size_t count, struct kv_batch *batch)
+{
+	struct kv_txn txn;
+	size_t        i;
+
+	kv_write(batch, &txn);
+	for (i = 0; i < count && i < WRITER_AHEAD_MAX; i++)
+		if (ops[i]->fetch != NULL)
+			ops[i]->fetch(ops[i], &txn);
+	kv_fetch_all(&txn);
+}
+
 /*
  * Apply the first of OPS.  How many: all, or as many as put enough for one commit,
  * or those before the one that failed after it had written.
@@ -116,6 +130,8 @@ apply_some(struct write_op **ops, size_t count, struct kv_batch *batch, bool *fa
 
 	*failed = false;
 	while (i < count && kv_batch_bytes(batch) < WRITER_BATCH_BYTES_MAX) {
+		if (i % WRITER_AHEAD_MAX == 0)
+			fetch_some(ops + i, count - i, batch);
 		if (!apply(ops[i], batch)) {
 			*failed = true;
 			break;

@@ -27,6 +27,7 @@
 #include "server/base/mailbox.h"
 #include "server/kv/kv.h"
 
+#define WRITER_AHEAD_MAX 16u      /* operations whose records are fetched together */
 #define WRITER_WAITING_MAX 16384u /* operations queued; more are refused */
 #define WRITER_BATCH_MAX 1024u    /* operations in one commit */
 /* Put in one commit, and one operation more. */
@@ -41,6 +42,8 @@ struct write_op {
 	 * status but OK) must come before the first write.
 	 */
 	enum status (*apply)(struct write_op *op, struct kv_txn *txn);
+	/* Names by kv_fetch() what apply() will look up first.  NULL: nothing. */
+	void (*fetch)(struct write_op *op, struct kv_txn *txn);
 	/* Takes OP back.  Runs once for each pushed operation; must not block. */
 	void (*done)(struct write_op *op);
 	enum status status;

@@ -144,6 +144,12 @@ apply_write(struct write_op *op, struct kv_txn *txn)
 }
 
 static void
+fetch_write(struct write_op *op, struct kv_txn *txn)
+{
+	domain_fetch(&CONTAINER_OF(op, struct request, op)->call, txn);
+}
+
+static void
 write_done(struct write_op *op)
 {
 	struct request *request = CONTAINER_OF(op, struct request, op);
@@ -165,6 +171,7 @@ push_write(struct request *request)
 	struct loop *loop = request->loop;
 
 	request->op.apply = apply_write;
+	request->op.fetch = fetch_write;
 	request->op.done = write_done;
 	request->op.reserve = (request->call.method->flags & METHOD_FREES) != 0;
 	request->mail.deliver = on_written;

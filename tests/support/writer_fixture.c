@@ -1,5 +1,6 @@
 #include "tests/support/writer_fixture.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -85,12 +86,23 @@ task_wait(const struct task *task)
 
 static char large[TASK_LARGE_BYTES];
 
+static void
+task_fetch(struct write_op *op, struct kv_txn *txn)
+{
+	struct task *task = MAIL_OBJECT(op, struct task, op);
+
+	task->fetches++;
+	kv_fetch(txn, KV_CUSTOMER, slice_text(task->key));
+}
+
 static enum status
 task_apply(struct write_op *op, struct kv_txn *txn)
 {
 	struct task *task = MAIL_OBJECT(op, struct task, op);
 	struct slice value;
 
+	/* Asked before each run, and in vain if the batch ended before it. */
+	assert(task->fetches > task->runs);
 	task->runs++;
 	if (task->what == TASK_REFUSE)
 		return STATUS_NOT_FOUND;
@@ -121,8 +133,10 @@ task_done(struct write_op *op)
 struct task
 task_of(enum task_what what, int number)
 {
-	struct task task = { .op = { .apply = task_apply, .done = task_done },
-		.what = what };
+	struct task task = {
+		.op = { .fetch = task_fetch, .apply = task_apply, .done = task_done },
+		.what = what
+	};
 
 	snprintf(task.key, sizeof(task.key), "%d", number);
 	return task;

@@ -29,6 +29,7 @@ struct task {
 	struct write_op op;
 	char            key[16];
 	enum task_what  what;
+	int             fetches;
 	int             runs;
 	int             answers;
 };

@@ -115,6 +115,65 @@ a_batch_sees_its_own_changes(void **state)
 	kv_batch_abort(batch);
 }
 
+/* Look up, in one batch, the numbers below COUNT, of which the even ones are there. */
+static void
+must_fetch_and_find(struct kv_fixture *f, int count)
+{
+	static char      long_key[KV_KEY_BYTES_MAX];
+	struct kv_batch *batch;
+	struct kv_txn    txn;
+	struct slice     value;
+	char             key[16];
+	int              i;
+
+	assert_int_equal(kv_batch_begin(f->kv, &batch), STATUS_OK);
+	kv_write(batch, &txn);
+	kv_fetch_all(&txn); /* nothing */
+	kv_fetch(&txn, KV_CUSTOMER, slice_of(long_key, sizeof(long_key)));
+	for (i = 0; i < count; i++) {
+		snprintf(key, sizeof(key), "%d", i);
+		kv_fetch(&txn, KV_CUSTOMER, slice_text(key)); /* too many at once */
+	}
+	for (i = 0; i < count; i++) {
+		snprintf(key, sizeof(key), "%d", i);
+		kv_fetch(&txn, KV_CUSTOMER, slice_text(key));
+		kv_fetch_all(&txn);
+		assert_int_equal(
+		    kv_get(&txn, KV_CUSTOMER, slice_text(key), &value), i % 2 == 0);
+		if (i % 2 == 0)
+			assert_true(slice_equal(
+			    slice_of(value.data, strlen(key)), slice_text(key)));
+	}
+	assert_int_equal(txn.status, STATUS_OK);
+	kv_batch_abort(batch);
+}
+
+/* Wherever it is: in the file, in what is on its way to it, or in the journal. */
+static void
+what_is_fetched_is_found_as_without(void **state)
+{
+	struct kv_fixture *f = *state;
+	char               key[16], value[1024];
+	int                i;
+
+	must_close(f);
+	f->journal_bytes_max = 65536;
+	must_open(f);
+	must_fetch_and_find(f, 0);
+	for (i = 0; i < 200; i++) {
+		memset(value, '.', sizeof(value));
+		value[sizeof(value) - 1] = '\0';
+		snprintf(key, sizeof(key), "%d", i);
+		memcpy(value, key, strlen(key));
+		must_put(f, KV_CUSTOMER, key, value);
+		if (i % 2 != 0)
+			must_del(f, KV_CUSTOMER, key);
+		if (i % 50 == 0)
+			must_fetch_and_find(f, i + 1);
+	}
+	must_fetch_and_find(f, 200);
+}
+
 static void
 a_batch_that_changes_nothing_is_not_published(void **state)
 {
@@ -407,6 +466,7 @@ main(void)
 		TEST(the_database_survives_being_closed),
 		TEST(a_batch_is_whole_or_absent),
 		TEST(a_batch_sees_its_own_changes),
+		TEST(what_is_fetched_is_found_as_without),
 		TEST(a_batch_that_changes_nothing_is_not_published),
 		TEST(a_snapshot_never_changes_and_a_new_view_is_never_stale),
 		TEST(a_released_snapshot_can_be_used_again),

@@ -90,6 +90,19 @@ compare_entries(const void *a, const void *b)
 	return key_compare(entry_key(*x), entry_key(*y));
 }
 
+/* Where the way to KEY ends. */
+static const struct entry *
+walk(const struct tree_node *root, enum kv_table table, struct slice key)
+{
+	struct tree_way     way = { .table = table, .key = key };
+	const struct entry *entry = NULL;
+
+	if (tree_way_begin(&way, root))
+		while (tree_way_step(&way, &entry))
+			;
+	return entry;
+}
+
 /* Under ROOT are the entries of MODEL, in order, both ways. */
 static void
 must_equal(const struct tree_node *root, const struct model *model)
@@ -101,6 +114,8 @@ must_equal(const struct tree_node *root, const struct model *model)
 	for (i = 0; i < KEYS; i++) {
 		assert_ptr_equal(
 		    tree_get(root, table_of((unsigned)i), key_of((unsigned)i)),
+		    model->entries[i]);
+		assert_ptr_equal(walk(root, table_of((unsigned)i), key_of((unsigned)i)),
 		    model->entries[i]);
 		if (model->entries[i] != NULL)
 			sorted[count++] = model->entries[i];
@@ -180,6 +195,15 @@ put_some(struct fixture *f, unsigned depth)
 }
 
 static void
+put_all(struct fixture *f)
+{
+	for (unsigned i = 0; i < KEYS; i++) {
+		f->model.entries[i] = entry_of(f, i, false);
+		assert_true(tree_put(&f->tree, f->model.entries[i]));
+	}
+}
+
+static void
 an_empty_tree_has_nothing(void **state)
 {
 	struct tree_cursor cursor;
@@ -249,6 +273,39 @@ what_is_let_go_is_used_again(void **state)
 	tree_reset(&f->tree);
 	assert_null(f->tree.root);
 	assert_int_equal(f->tree.nodes.bytes, 0);
+}
+
+/* As while a backup is made, with many batches meanwhile. */
+static void
+what_a_view_keeps_for_long_is_used_again_after_it(void **state)
+{
+	struct fixture         *f = *state;
+	const struct tree_node *root;
+	struct model            then;
+	size_t                  bytes, batch;
+
+	tree_begin(&f->tree, 1);
+	put_all(f);
+	tree_keep(&f->tree);
+	root = f->tree.root;
+	then = f->model;
+	for (batch = 2; batch <= 50; batch++) {
+		tree_begin(&f->tree, batch);
+		put_all(f);
+		tree_keep(&f->tree);
+		tree_reclaim(&f->tree, 1);
+	}
+	assert_true(f->tree.retired_end - f->tree.retired_begin > 4096);
+	must_equal(root, &then);
+	bytes = f->tree.nodes.bytes;
+	for (; batch <= 100; batch++) {
+		tree_reclaim(&f->tree, batch - 1);
+		tree_begin(&f->tree, batch);
+		put_all(f);
+		tree_keep(&f->tree);
+	}
+	assert_int_equal(f->tree.nodes.bytes, bytes);
+	must_equal(f->tree.root, &f->model);
 }
 
 static void
@@ -360,6 +417,7 @@ main(void)
 		TEST(an_empty_tree_has_nothing),
 		TEST(a_tree_is_what_was_put_and_an_old_root_what_was_then),
 		TEST(what_is_let_go_is_used_again),
+		TEST(what_a_view_keeps_for_long_is_used_again_after_it),
 		TEST(a_dropped_edit_takes_no_memory),
 		TEST(a_reader_sees_whole_batches),
 	};
