@@ -50,13 +50,6 @@ entry_make(void *at, enum kv_table table, struct slice key, struct slice value,
 	memset(end, 0, (size_t)((char *)at + size - end));
 }
 
-bool
-entry_is_sound(const struct entry *entry)
-{
-	return entry->checksum ==
-	       entry_checksum(entry->table, entry_key(entry), entry_value(entry));
-}
-
 int
 key_compare(struct slice a, struct slice b)
 {

@@ -2,7 +2,8 @@
  * entry -- one change of one key, as it lies in the journal and in memory.
  *
  * The tree points at entries where the frame of their batch was built, or read: there
- * is one copy.  The checksum is the one that goes into the database with the value.
+ * is one copy.  The checksum is the one that goes into the database with the value, and
+ * is verified when that is read from there; what is in memory is not summed again.
  *
  * Threads.  An entry is written once, by whoever builds it.
  */
@@ -54,9 +55,6 @@ uint64_t entry_checksum(enum kv_table table, struct slice key, struct slice valu
 /* Write an entry to AT, of entry_size() bytes. */
 void entry_make(void *at, enum kv_table table, struct slice key, struct slice value,
     bool is_deleted);
-
-/* Whether it is as it was made. */
-bool entry_is_sound(const struct entry *entry);
 
 /* As the database orders keys: by bytes, the shorter of two like ones first. */
 int key_compare(struct slice a, struct slice b);

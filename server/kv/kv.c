@@ -411,14 +411,11 @@ get(struct kv_txn *txn, enum kv_table table, struct slice key, struct slice *val
 	const struct entry *entry;
 	int                 rc;
 
-	if ((entry = find_new(txn, table, key)) == NULL)
-		rc = lmdb_get(kv_of(txn), kv_base_of(txn)->mdb, table, key, value);
-	else if (entry->is_deleted)
-		return false;
-	else {
-		rc = entry_is_sound(entry) ? 0 : LMDB_DAMAGED;
+	if ((entry = find_new(txn, table, key)) != NULL) {
 		*value = entry_value(entry);
+		return !entry->is_deleted;
 	}
+	rc = lmdb_get(kv_of(txn), kv_base_of(txn)->mdb, table, key, value);
 	if (rc != 0 && rc != MDB_NOTFOUND)
 		kv_fail(txn, rc);
 	return rc == 0;

@@ -9,7 +9,8 @@
  * What it promises.  A committed batch is on disk.  A batch is whole or absent.
  * A snapshot never changes, and a snapshot taken or renewed after a commit was
  * published sees it.  Every value carries a checksum over its table, its key and
- * itself; a value that fails it is reported (DAMAGED), never handed out.
+ * itself, from its put to the disk; one that comes from the disk and fails it is
+ * reported (DAMAGED), never handed out.
  *
  * Threads.  One thread, the writer, begins and commits batches.  A snapshot
  * belongs to one thread.  kv_sequence() may be called from any, and kv_copy() too.

@@ -289,12 +289,10 @@ kv_scan_next(struct kv_scan *scan, struct slice *key, struct slice *value)
 	*key = scan->at;
 	if (entry != NULL) {
 		*value = entry_value(entry);
-		rc = entry_is_sound(entry) ? 0 : LMDB_DAMAGED;
-	} else {
-		rc = lmdb_verify(scan->table, *key,
-		    (MDB_val){ scan->stored.len, (void *)(uintptr_t)scan->stored.data },
-		    value);
+		return true;
 	}
+	rc = lmdb_verify(scan->table, *key,
+	    (MDB_val){ scan->stored.len, (void *)(uintptr_t)scan->stored.data }, value);
 	if (rc != 0)
 		kv_fail(txn, rc);
 	return rc == 0;

@@ -160,7 +160,7 @@ a_view_in_which_a_read_failed_is_followed_by_a_good_one(void **state)
 	kv_snapshot_free(NULL);
 }
 
-/* Memory can err, too. */
+/* Memory can err, too: the checksum of a value goes with it from the put to the file. */
 static void
 a_bit_that_flips_in_memory_damages_one_value_only(void **state)
 {
@@ -175,6 +175,11 @@ a_bit_that_flips_in_memory_damages_one_value_only(void **state)
 	kv_read(snapshot, &txn);
 	assert_true(kv_get(&txn, KV_CUSTOMER, SLICE("ada"), &value));
 	*(char *)(uintptr_t)value.data ^= 1;
+	kv_snapshot_free(snapshot);
+	must_close(f); /* which carries it into the file */
+	must_open(f);
+	snapshot = kv_snapshot_new(f->kv);
+	kv_read(snapshot, &txn);
 	assert_false(kv_get(&txn, KV_CUSTOMER, SLICE("ada"), &value));
 	assert_int_equal(txn.status, STATUS_DAMAGED);
 	kv_read(snapshot, &txn);
@@ -184,11 +189,8 @@ a_bit_that_flips_in_memory_damages_one_value_only(void **state)
 	assert_int_equal(txn.status, STATUS_DAMAGED);
 	kv_read(snapshot, &txn);
 	assert_true(kv_get(&txn, KV_CUSTOMER, SLICE("eve"), &value));
-	*(char *)(uintptr_t)value.data ^= 1;
-	kv_read(snapshot, &txn);
 	kv_snapshot_free(snapshot);
 	must_put(f, KV_CUSTOMER, "ada", "byron"); /* and it can be replaced */
-	must_put(f, KV_CUSTOMER, "eve", "adler");
 	assert_string_equal(look_up(f, KV_CUSTOMER, "ada"), "byron");
 }
 
