@@ -1,10 +1,12 @@
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "server/kv/chunks.h"
 
 #define ALIGNMENT 8u
+#define LARGE_PAGE_BYTES (CHUNK_HEAD_BYTES + CHUNK_BYTES)
 
 struct chunk {
 	struct chunk *next;
@@ -30,6 +32,26 @@ chunks_fini(struct chunks *chunks)
 	chunks_init(chunks);
 }
 
+/*
+ * A chunk with SIZE bytes or more.  What lies in chunks is looked at all over them, in
+ * some hundred megabytes: in small pages, nearly each look is for the page's place
+ * first.
+ */
+static struct chunk *
+chunk_new(size_t size)
+{
+	struct chunk *chunk;
+
+	_Static_assert(sizeof(*chunk) == CHUNK_HEAD_BYTES, "a chunk is a large page");
+	size = (sizeof(*chunk) + size + LARGE_PAGE_BYTES - 1) / LARGE_PAGE_BYTES *
+	       LARGE_PAGE_BYTES;
+	if ((chunk = aligned_alloc(LARGE_PAGE_BYTES, size)) == NULL)
+		return NULL;
+	madvise(chunk, size, MADV_HUGEPAGE); /* it may be refused */
+	*chunk = (struct chunk){ .size = size - sizeof(*chunk) };
+	return chunk;
+}
+
 /* An empty chunk for SIZE bytes, behind the last one: one that is there, or a new one.
  */
 static struct chunk *
@@ -40,11 +62,9 @@ chunk_behind(struct chunks *chunks, size_t size)
 
 	if (chunk != NULL && chunk->size >= size)
 		return chunk;
-	if (size < CHUNK_BYTES)
-		size = CHUNK_BYTES;
-	if ((chunk = malloc(sizeof(*chunk) + size)) == NULL)
+	if ((chunk = chunk_new(size)) == NULL)
 		return NULL;
-	*chunk = (struct chunk){ .next = *at, .size = size };
+	chunk->next = *at;
 	*at = chunk;
 	return chunk;
 }

@@ -17,7 +17,9 @@
 
 #include "proto/slice.h"
 
-#define CHUNK_BYTES ((size_t)1 << 20) /* one malloc(), unless a piece needs more */
+/* What a chunk has for pieces, unless one needs more: with its head, a large page. */
+#define CHUNK_HEAD_BYTES ((size_t)24)
+#define CHUNK_BYTES (((size_t)2 << 20) - CHUNK_HEAD_BYTES)
 
 struct chunk;
 

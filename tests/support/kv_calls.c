@@ -20,6 +20,8 @@
 #define CALLS(X)                                                                           \
 	X(void *, malloc,   memory(), (size_t size), (size))                               \
 	X(void *, calloc,   memory(), (size_t n, size_t size), (n, size))                  \
+	X(void *, aligned_alloc, memory(), (size_t alignment, size_t size),                \
+	    (alignment, size))                                                             \
 	X(char *, strdup,   memory(), (const char *text), (text))                          \
 	X(char *, strndup,  memory(), (const char *text, size_t len), (text, len))         \
 	X(int, pthread_create, code,                                                       \

@@ -31,7 +31,7 @@ nap(void)
 
 /* ---- memory ---- */
 
-#define MANY 30000 /* whose entries, and the tree over them, need some chunks */
+#define MANY 60000 /* whose entries, and the tree over them, need some chunks */
 
 static struct slice
 number_key(unsigned number)
@@ -94,7 +94,7 @@ memory_that_ends_within_a_batch_takes_all_of_it_back(void **state)
 	for (nth = 1; status != STATUS_OK; nth++) {
 		must_close(f); /* what memory there was is gone */
 		must_open(f);
-		kv_calls_fail("malloc", nth, 0);
+		kv_calls_fail("aligned_alloc", nth, 0);
 		status = put_many(f);
 		if (!kv_calls_forgive()) {
 			assert_int_equal(status, STATUS_OK);
@@ -114,9 +114,22 @@ memory_that_ends_within_a_batch_takes_all_of_it_back(void **state)
 }
 
 static void
+memory_that_ends_for_the_list_of_old_nodes_refuses_the_first_put(void **state)
+{
+	struct kv_fixture *f = *state;
+
+	kv_calls_fail("malloc", 1, 0);
+	assert_int_equal(put_many(f), STATUS_NO_MEMORY);
+	assert_true(kv_calls_forgive());
+	assert_int_equal(count_many(f), 0);
+	assert_int_equal(put_many(f), STATUS_OK);
+	assert_int_equal(count_many(f), MANY);
+}
+
+static void
 memory_that_ends_with_the_last_byte_of_a_batch_takes_it_back(void **state)
 {
-	static char value[(1 << 20) - 8 - 24]; /* eight bytes less than a chunk */
+	static char value[CHUNK_BYTES - 8 - 24]; /* eight bytes less than a chunk */
 	struct kv_fixture *f = *state;
 	struct kv_batch   *batch;
 	struct kv_txn      txn;
@@ -125,7 +138,7 @@ memory_that_ends_with_the_last_byte_of_a_batch_takes_it_back(void **state)
 	kv_write(batch, &txn);
 	kv_put(&txn, KV_CUSTOMER, SLICE("ada"), SLICE("lovelace"));
 	kv_put(&txn, KV_CUSTOMER, SLICE("eight by"), slice_of(value, sizeof(value)));
-	kv_calls_fail("malloc", 1, 0); /* for what fills its last page */
+	kv_calls_fail("aligned_alloc", 1, 0); /* for what fills its last page */
 	assert_int_equal(kv_batch_commit(batch), STATUS_NO_MEMORY);
 	assert_true(kv_calls_forgive());
 	assert_null(look_up(f, KV_CUSTOMER, "ada"));
@@ -160,7 +173,8 @@ a_view_in_which_a_read_failed_is_followed_by_a_good_one(void **state)
 	kv_snapshot_free(NULL);
 }
 
-/* Memory can err, too: the checksum of a value goes with it from the put to the file. */
+/* Memory can err, too: the checksum of a value goes with it from the put to the file.
+ */
 static void
 a_bit_that_flips_in_memory_damages_one_value_only(void **state)
 {
@@ -486,6 +500,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, kv_fixture_setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(memory_that_ends_within_a_batch_takes_all_of_it_back),
+		TEST(memory_that_ends_for_the_list_of_old_nodes_refuses_the_first_put),
 		TEST(memory_that_ends_with_the_last_byte_of_a_batch_takes_it_back),
 		TEST(a_view_in_which_a_read_failed_is_followed_by_a_good_one),
 		TEST(a_bit_that_flips_in_memory_damages_one_value_only),

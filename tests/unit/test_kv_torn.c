@@ -183,14 +183,15 @@ static void
 memory_that_ends_while_the_end_is_looked_for_is_no_end(void **state)
 {
 	struct kv_fixture *f = *state;
-	char              *value = calloc(1, 900 << 10);
+	size_t             size = CHUNK_BYTES / 8 * 7;
+	char              *value = calloc(1, size);
 	struct kv_image    image;
 
-	memset(value, 'x', (900 << 10) - 1);
+	memset(value, 'x', size - 1);
 	must_put(f, KV_CUSTOMER, "large", value);
 	free(value);
 	image = kv_image_crash(f);
-	kv_calls_fail("malloc", 2, 0);
+	kv_calls_fail("aligned_alloc", 2, 0);
 	must_refuse(f, STATUS_NO_MEMORY, "cannot read journal.0");
 	assert_true(kv_calls_forgive());
 	must_open(f);
