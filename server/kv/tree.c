@@ -474,7 +474,7 @@ tree_way_step(struct tree_way *way, const struct entry **entry)
 	if (child_is_entry(node, digit)) {
 		way->node = NULL;
 		way->entry = node->children[digit].entry;
-		fetch(way->entry);
+		fetch_bytes(way->entry, offsetof(struct entry, data) + way->key.len);
 	} else {
 		way->node = node->children[digit].node;
 		fetch_bytes(way->node, sizeof(*node));

@@ -96,8 +96,8 @@ struct tree_way {
 bool tree_way_begin(struct tree_way *way, const struct tree_node *root);
 
 /*
- * Go one step.  False: this was the last one, and *ENTRY is that of the key, whose
- * first line has come, or NULL.
+ * Go one step.  False: this was the last one, and *ENTRY is that of the key, or NULL;
+ * what stands before its value has come.
  */
 bool tree_way_step(struct tree_way *way, const struct entry **entry);
 
