@@ -78,8 +78,9 @@ enum status domain_permit(struct call *call);
 enum status domain_check(struct call *call);
 
 /*
- * Let the database fetch what CALL, a READ that is good, will ask for: one record, in
- * a moment, when others have been judged.  False: there is nothing of that kind.
+ * Let the database fetch what CALL, which is good, will ask for: one record, in a
+ * moment, when others have been judged, or, of a WRITE, named in the same batch; see
+ * kv_fetch().  False: there is nothing of that kind.
  */
 bool domain_fetch(struct call *call, struct kv_txn *txn);
 

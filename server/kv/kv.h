@@ -223,9 +223,10 @@ bool kv_get(
  * KEY will be looked up soon: begin to fetch it, if it is far away in memory.  In a
  * batch it is only noted, if KV_AHEAD_MAX have not been yet, until kv_fetch_all(): the
  * way to one key is waiting for one place in memory after the other; all wait together.
+ * That returns how many were found in memory.
  */
-void kv_fetch(struct kv_txn *txn, enum kv_table table, struct slice key);
-void kv_fetch_all(struct kv_txn *txn);
+void     kv_fetch(struct kv_txn *txn, enum kv_table table, struct slice key);
+unsigned kv_fetch_all(struct kv_txn *txn);
 
 /*
  * Set KEY to VALUE, replacing what was there.  Neither may point into the

@@ -36,9 +36,11 @@ go_on(struct seeker *seeker, const struct tree_node *roots[GENERATIONS])
 	return false;
 }
 
-/* Go one step.  False: SEEKER has come to its end. */
+/* Go one step.  False: SEEKER has come to its end, and *FOUND is one more if to its
+ * key.
+ */
 static bool
-step(struct seeker *seeker, const struct tree_node *roots[GENERATIONS])
+step(struct seeker *seeker, const struct tree_node *roots[GENERATIONS], unsigned *found)
 {
 	const struct entry *entry;
 
@@ -47,19 +49,19 @@ step(struct seeker *seeker, const struct tree_node *roots[GENERATIONS])
 	if (entry == NULL)
 		return go_on(seeker, roots);
 	fetch_bytes(entry, entry_size(entry->key_len, entry->value_len));
+	++*found;
 	return false;
 }
 
-void
+unsigned
 kv_fetch_all(struct kv_txn *txn)
 {
 	const struct tree_node *roots[GENERATIONS];
 	struct ahead           *ahead = &kv_of(txn)->ahead;
 	uint32_t                left = 0; /* a bit for each that goes on */
-	unsigned                i;
+	unsigned                i, found = 0;
 
 	_Static_assert(KV_AHEAD_MAX <= 32, "as many bits");
-
 	kv_roots_of(txn, roots);
 	for (i = 0; i < ahead->count; i++) {
 		ahead->seekers[i].generation = 0;
@@ -68,7 +70,9 @@ kv_fetch_all(struct kv_txn *txn)
 	}
 	while (left != 0)
 		for (i = 0; i < ahead->count; i++)
-			if ((left >> i & 1) != 0 && !step(&ahead->seekers[i], roots))
+			if ((left >> i & 1) != 0 &&
+			    !step(&ahead->seekers[i], roots, &found))
 				left &= ~(1u << i);
 	ahead->count = 0;
+	return found;
 }

@@ -117,7 +117,7 @@ write_call(struct domain_fixture *f)
 	assert_int_equal(kv_batch_begin(f->storage->kv, &batch), STATUS_OK);
 	kv_write(batch, &txn);
 	domain_fetch(f->call, &txn);
-	kv_fetch_all(&txn);
+	f->fetched = kv_fetch_all(&txn);
 	status = domain_write(f->call, &txn);
 	/* A refusal leaves no trace. */
 	assert_true(status == STATUS_OK || !txn.wrote);

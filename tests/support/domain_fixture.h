@@ -26,7 +26,8 @@ struct domain_fixture {
 	int64_t             now_ms; /* the wall clock */
 	struct arena        arena;
 	struct buf          scratch, result, args;
-	struct call        *call; /* the last one */
+	struct call        *call;    /* the last one */
+	unsigned            fetched; /* records that it, a write, has named ahead */
 };
 
 /* For cmocka.  Makes store 1 and a token for it with every scope and a user. */

@@ -71,6 +71,22 @@ an_update_that_changes_nothing_keeps_the_revision(void **state)
 	assert_string_equal(field_of(f, GET, "{'id': 1}", "revision"), "2");
 }
 
+/* So the writer has it come from memory with others: see kv_fetch(). */
+static void
+a_change_names_its_record_ahead_by_its_id(void **state)
+{
+	struct domain_fixture *f = *state;
+
+	make(f, "ada@example.com");
+	assert_int_equal(f->fetched, 0);
+	must_do(f, UPDATE, "{'id': 1, 'set': {'phone': '1'}}");
+	assert_int_equal(f->fetched, 1);
+	refused(f, UPDATE, "{'id': 2, 'set': {'phone': '1'}}", STATUS_NOT_FOUND);
+	assert_int_equal(f->fetched, 0);
+	must_do(f, "customer.delete", "{'id': 1}");
+	assert_int_equal(f->fetched, 1);
+}
+
 static void
 absent_keeps_and_nil_clears(void **state)
 {
@@ -550,6 +566,7 @@ main(void)
 		T(a_customer_is_read_as_it_was_written),
 		T(revisions_go_up_by_one_per_change),
 		T(an_update_that_changes_nothing_keeps_the_revision),
+		T(a_change_names_its_record_ahead_by_its_id),
 		T(absent_keeps_and_nil_clears),
 		T(an_email_belongs_to_one_customer_whatever_its_case),
 		T(the_slug_follows_the_name_and_is_unique),

@@ -119,7 +119,6 @@ a_batch_sees_its_own_changes(void **state)
 static void
 must_fetch_and_find(struct kv_fixture *f, int count)
 {
-	static char      long_key[KV_KEY_BYTES_MAX];
 	struct kv_batch *batch;
 	struct kv_txn    txn;
 	struct slice     value;
@@ -128,12 +127,6 @@ must_fetch_and_find(struct kv_fixture *f, int count)
 
 	assert_int_equal(kv_batch_begin(f->kv, &batch), STATUS_OK);
 	kv_write(batch, &txn);
-	kv_fetch_all(&txn); /* nothing */
-	kv_fetch(&txn, KV_CUSTOMER, slice_of(long_key, sizeof(long_key)));
-	for (i = 0; i < count; i++) {
-		snprintf(key, sizeof(key), "%d", i);
-		kv_fetch(&txn, KV_CUSTOMER, slice_text(key)); /* too many at once */
-	}
 	for (i = 0; i < count; i++) {
 		snprintf(key, sizeof(key), "%d", i);
 		kv_fetch(&txn, KV_CUSTOMER, slice_text(key));
@@ -172,6 +165,32 @@ what_is_fetched_is_found_as_without(void **state)
 			must_fetch_and_find(f, i + 1);
 	}
 	must_fetch_and_find(f, 200);
+}
+
+static void
+what_is_in_memory_is_fetched_as_much_as_fits(void **state)
+{
+	static char        long_key[KV_KEY_BYTES_MAX];
+	struct kv_fixture *f = *state;
+	struct kv_batch   *batch;
+	struct kv_txn      txn;
+
+	must_put(f, KV_CUSTOMER, "ada", "lovelace");
+	must_put(f, KV_CUSTOMER, "eve", "moriarty");
+	assert_int_equal(kv_batch_begin(f->kv, &batch), STATUS_OK);
+	kv_write(batch, &txn);
+	assert_int_equal(kv_fetch_all(&txn), 0);
+	kv_fetch(&txn, KV_CUSTOMER, slice_of(long_key, sizeof(long_key)));
+	kv_fetch(&txn, KV_CUSTOMER, SLICE("ada"));
+	kv_fetch(&txn, KV_CUSTOMER, SLICE("bob"));
+	kv_fetch(&txn, KV_CUSTOMER, SLICE("eve"));
+	kv_fetch(&txn, KV_TAG, SLICE("eve"));
+	assert_int_equal(kv_fetch_all(&txn), 2);
+	assert_int_equal(kv_fetch_all(&txn), 0);
+	for (unsigned i = 0; i < KV_AHEAD_MAX + 1; i++)
+		kv_fetch(&txn, KV_CUSTOMER, SLICE("ada"));
+	assert_int_equal(kv_fetch_all(&txn), KV_AHEAD_MAX);
+	kv_batch_abort(batch);
 }
 
 static void
@@ -466,6 +485,7 @@ main(void)
 		TEST(the_database_survives_being_closed),
 		TEST(a_batch_is_whole_or_absent),
 		TEST(a_batch_sees_its_own_changes),
+		TEST(what_is_in_memory_is_fetched_as_much_as_fits),
 		TEST(what_is_fetched_is_found_as_without),
 		TEST(a_batch_that_changes_nothing_is_not_published),
 		TEST(a_snapshot_never_changes_and_a_new_view_is_never_stale),
