@@ -19,7 +19,7 @@ why_not = functools.cache(why_not)
 def test_nothing_acknowledged_is_lost_by_a_power_cut(system, block, share):
     if why_not(system):
         pytest.skip(why_not(system))
-    cuts = int(share * by_length(10, 200, 10_000))
+    cuts = int(share * by_length(10, 300, 10_000))
     assert run("power_cut.py", "--cycles", cuts, "--file-system", system,
                "--block", block) == 0
 
