@@ -192,6 +192,7 @@ class Server:
         """Start and wait for the line that says ready; raises StartFailed."""
         self.log = []
         self.ready = None
+        self.log_ended = False      # here, not by the reader: it may come late
         with unhurried():
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -207,10 +208,7 @@ class Server:
             raise StartFailed(self.process.wait(), self.log)
         return self
 
-    log_ended = False
-
     def _read_log(self, changed):
-        self.log_ended = False
         for line in self.process.stderr:
             line = line.decode("utf-8", "replace").rstrip("\n")
             with changed:
