@@ -345,16 +345,16 @@ struct oldest {
 	size_t        bytes;
 };
 
-/* The oldest entry of the first store that is not below STORE.  False: none is. */
+/* The oldest entry that is not before FROM.  False: none is. */
 static bool
-find_oldest(struct kv_txn *txn, uint32_t store, struct oldest *oldest)
+find_oldest(struct kv_txn *txn, const struct change_place *from, struct oldest *oldest)
 {
 	struct kv_scan scan;
-	struct key     from;
+	struct key     begin;
 	struct slice   key = { NULL, 0 }, value;
 
-	key_init(&from, store);
-	kv_scan_begin(&scan, txn, KV_CHANGE, SLICE(""), key_slice(&from));
+	change_key(&begin, from->store, from->sequence);
+	kv_scan_begin(&scan, txn, KV_CHANGE, SLICE(""), key_slice(&begin));
 	oldest->is_sound =
 	    kv_scan_next(&scan, &key, &value) && change_decode(&oldest->change, value);
 	oldest->bytes = oldest->is_sound ? value.len : 0;
@@ -394,25 +394,32 @@ must_leave(
 }
 
 bool
-change_trim(struct kv_txn *txn, uint32_t *store, const struct change_keep *keep,
-    unsigned count_max)
+change_trim(struct kv_txn *txn, struct change_place *place,
+    const struct change_keep *keep, unsigned count_max)
 {
-	unsigned dropped = 0;
+	struct change_place at = *place;
+	struct oldest       oldest;
+	bool                is_first = true; /* of its store, in this call */
 
-	for (unsigned stores = 0; stores < STORES_PER_TRIM;) {
-		struct oldest oldest;
-
+	for (unsigned dropped = 0, stores = 0; stores < STORES_PER_TRIM;) {
 		if (dropped == count_max)
 			return false;
-		if (!find_oldest(txn, *store, &oldest)) {
-			*store = 0;
+		if (!find_oldest(txn, &at, &oldest)) {
+			*place = (struct change_place){ 0 };
 			return true;
 		}
+		at = (struct change_place){ oldest.store, oldest.sequence };
+		if (is_first)
+			*place = at; /* what is dropped behind it may come back */
+		is_first = false;
 		if (must_leave(txn, &oldest, keep)) {
 			drop(txn, &oldest);
 			dropped++;
+			at.sequence++;
 		} else {
-			*store = oldest.store + 1; /* behind the last one: 0 again */
+			at = (struct change_place){ oldest.store + 1, 0 };
+			*place = at; /* behind the last one: 0 again */
+			is_first = true;
 			stores++;
 		}
 	}

@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "server/domain/change.h"
 #include "server/domain/domain.h"
 
 #define DOMAIN_KEY_BYTES 32u
@@ -20,7 +21,7 @@ struct domain {
 	atomic_uint_fast64_t token_epoch;    /* of what is committed */
 	uint64_t
 	    token_epoch_next; /* the writer's: of what the open batch would make it */
-	uint32_t trim_store;  /* the writer's: whose old changes are dropped next */
+	struct change_place trim_place; /* the writer's: which old changes are next */
 };
 
 /* The keyed hash of SECRET, TOKEN_HASH_BYTES long: what is kept in its place. */

@@ -61,7 +61,7 @@ every_store_gets_its_turn(void **state)
 {
 	const struct change_keep keep = { .max = 1, .bytes = UINT64_MAX };
 	struct domain_fixture   *f = *state;
-	uint32_t                 store = 0;
+	struct change_place      place = { 0 };
 
 	for (f->who.store = 1; f->who.store <= 600; f->who.store++) {
 		make(f, "a@example.com");
@@ -73,12 +73,45 @@ every_store_gets_its_turn(void **state)
 
 		assert_int_equal(kv_batch_begin(f->storage->kv, &batch), STATUS_OK);
 		kv_write(batch, &txn);
-		assert_true(change_trim(&txn, &store, &keep, 1000));
+		assert_true(change_trim(&txn, &place, &keep, 1000));
 		assert_int_equal(kv_batch_commit(batch), STATUS_OK);
 	}
-	assert_int_equal(store, 0); /* once round */
+	assert_int_equal(place.store, 0); /* once round */
 	for (f->who.store = 1; f->who.store <= 600; f->who.store++)
 		assert_string_equal(numbers(f, READ, "{}"), "2 next 2 last 2 ");
+	must_verify(f);
+}
+
+static void
+nobody_looks_again_where_changes_have_left(void **state)
+{
+	const struct change_keep keep = { .max = 1, .bytes = UINT64_MAX };
+	struct domain_fixture   *f = *state;
+	struct change_place      place = { 0 };
+
+	make(f, "a@example.com");
+	trim(f, &keep, 1000); /* what other stores have */
+	touch(f, 1, 9);
+	for (int call = 0; call < 3; call++) {
+		/* The first time in vain: what it drops comes back. */
+		for (int try = 0; try < 2; try++) {
+			struct kv_batch *batch;
+			struct kv_txn    txn;
+
+			assert_int_equal(
+			    kv_batch_begin(f->storage->kv, &batch), STATUS_OK);
+			kv_write(batch, &txn);
+			assert_false(change_trim(&txn, &place, &keep, 3));
+			assert_int_equal(place.store, 1);
+			assert_int_equal(place.sequence, 1 + 3 * call);
+			if (try == 0)
+				kv_batch_abort(batch);
+			else
+				assert_int_equal(kv_batch_commit(batch), STATUS_OK);
+		}
+	}
+	f->who.store = 1;
+	assert_string_equal(numbers(f, READ, "{}"), "10 next 10 last 10 ");
 	must_verify(f);
 }
 
@@ -302,6 +335,7 @@ main(void)
 		T(who_is_behind_the_oldest_change_is_told_so),
 		T(a_noisy_store_does_not_shorten_anothers_feed),
 		T(every_store_gets_its_turn),
+		T(nobody_looks_again_where_changes_have_left),
 		T(a_damaged_entry_is_reported_and_keeps_its_own_store_only),
 		T(verify_sees_a_gap_and_a_wrong_end),
 		T(the_oldest_leave_until_the_bytes_are_few_enough),
