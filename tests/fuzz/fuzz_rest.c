@@ -3,8 +3,9 @@
  * arguments within the bounds of a frame, and what it answers is JSON without a key
  * given twice; and what it refuses has changed nothing.
  *
- * The first byte of the input chooses a route that takes a body, the second how the
- * server answers the calls; the rest is the body.  That is read as forms, too.
+ * Every format gets each input.  Its first byte chooses one of the format's routes that
+ * take a body, the second how the server answers the calls; the rest is the body.  That
+ * is read as forms, too.
  */
 
 #include <assert.h>
@@ -29,17 +30,14 @@ takes_body(const struct route *route)
 	       route->method == HTTP_METHOD_PATCH;
 }
 
-/* The route that NUMBER stands for; counted around. */
+/* The route of FORMAT that NUMBER stands for; counted around. */
 static const struct route *
-choose(unsigned number, const struct format **format)
+choose(const struct format *format, unsigned number)
 {
 	for (;;)
-		for (const struct format *const *f = formats; *f != NULL; f++)
-			for (const struct route *r = (*f)->routes; r->path != NULL; r++)
-				if (takes_body(r) && number-- == 0) {
-					*format = *f;
-					return r;
-				}
+		for (const struct route *r = format->routes; r->path != NULL; r++)
+			if (takes_body(r) && number-- == 0)
+				return r;
 }
 
 /* ---- the server ---- */
@@ -283,8 +281,9 @@ read_forms(struct slice body)
 	arena_fini(&arena);
 }
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* One request of FORMAT.  False: it is no JSON, to whatever format. */
+static bool
+try_format(const struct format *format, const uint8_t *data, size_t size)
 {
 	struct upstream              upstream = { .is_ready = true, .async = nobody() };
 	const struct engine_settings settings = { .public_store = 1,
@@ -295,21 +294,19 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 					      .id = "0" } };
 	struct work          work = { .engine = &engine,
 			 .exchange = &exchange,
+			 .format = format,
 			 .token = SLICE("token"),
 			 .has_credentials = true };
 	struct json_problem  problem;
 
-	if (size < 2)
-		return 0;
-	read_forms(slice_of((const char *)data + 2, size - 2));
 	work.body = json_read(slice_of((const char *)data + 2, size - 2), &problem);
 	if (work.body == NULL)
-		return 0;
-	work.route = work.any = choose(data[0], &work.format);
+		return false;
+	work.route = work.any = choose(format, data[0]);
 	work.parameters[PARAMETER_STORE] = SLICE("1003");
 	work.parameters[PARAMETER_ITEM] = SLICE("7");
 	work.parameters[PARAMETER_ID] =
-	    work.format->ids_are_uids ? SLICE("XAyRWNUzyN") : SLICE("7");
+	    format->ids_are_uids ? SLICE("XAyRWNUzyN") : SLICE("7");
 	exchange.request.method = work.route->method;
 	TAILQ_INIT(&work.calls);
 	arena_init(&exchange.arena, HTTP_ARENA_BYTES_MAX);
@@ -319,5 +316,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	engine_fini(&engine);
 	json_decref(work.body);
 	arena_fini(&exchange.arena);
+	return true;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const struct format *const *format = formats;
+
+	if (size < 2)
+		return 0;
+	read_forms(slice_of((const char *)data + 2, size - 2));
+	while (*format != NULL && try_format(*format, data, size))
+		format++;
 	return 0;
 }

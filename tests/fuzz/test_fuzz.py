@@ -37,7 +37,8 @@ def fuzz(variant, target, *options):
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_no_input_breaks_it(target):
-    fuzz("fuzz-bare", target, "-runs=%d" % RUNS)
+    # The schedule by entropy takes two thirds of the time of inputs that are this small.
+    fuzz("fuzz-bare", target, "-runs=%d" % RUNS, "-entropic=0")
 
 
 @pytest.mark.parametrize("target", TARGETS)
