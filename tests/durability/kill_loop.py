@@ -271,13 +271,19 @@ def run(server, options, refusals=()):
     return int((not loss or "lost" not in loss) if options.expect_loss else bool(loss))
 
 
-def directories(options):
-    """OPTIONS, once for each of the data directories that so many cycles take."""
+def each_directory(options, function):
+    """Call FUNCTION with OPTIONS for each of the data directories that so many cycles take.
+
+    Returns the first of its statuses that is not 0, and then calls it no more.
+    """
     for begin in range(0, options.cycles, CYCLES_MAX):
         part = argparse.Namespace(**vars(options))
         part.cycles = min(CYCLES_MAX, options.cycles - begin)
         part.seed += begin
-        yield part
+        status = function(part)
+        if status != 0:
+            return status
+    return 0
 
 
 def outcome(loop, seed, function):
@@ -306,12 +312,13 @@ def arguments_of(description):
     return parser
 
 
+def in_directory(options):
+    with Server(*SERVER_OPTIONS) as server:
+        return run(server, options)
+
+
 def main():
-    for options in directories(arguments_of(__doc__).parse_args()):
-        with Server(*SERVER_OPTIONS) as server:
-            if run(server, options) != 0:
-                return 1
-    return 0
+    return each_directory(arguments_of(__doc__).parse_args(), in_directory)
 
 
 if __name__ == "__main__":

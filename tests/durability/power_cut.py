@@ -73,7 +73,7 @@ def main():
     missing = why_not(options.file_system)
     if missing:
         sys.exit("power_cut: " + missing)
-    return max(on_disk(part) for part in kill_loop.directories(options))
+    return kill_loop.each_directory(options, on_disk)
 
 
 if __name__ == "__main__":
