@@ -6,9 +6,8 @@
  * unix socket a call without one would be an operator's.
  *
  * A ping each UPSTREAM_PING_MS, and one as soon as the connection is lost, tells
- * whether customerd is there.  While it is not,
- * ask upstream_is_ready() first and answer 503 at once: a call would wait for the
- * connection instead.
+ * whether customerd is there.  Ask upstream_is_ready() first, and while it is not,
+ * answer 503 at once: a call would wait for the connection instead.
  *
  * Threads.  The loop's.
  */
@@ -33,8 +32,7 @@ struct upstream {
 	bool                    is_ready;
 	bool                    is_closing;
 	bool                    is_calling;
-	uint64_t
-	    departures; /* how often calls may have left: all that were made before */
+	uint64_t                departures; /* how often all calls may have left */
 };
 
 /*
@@ -47,8 +45,7 @@ bool upstream_open(struct upstream *upstream, struct ev_loop *ev, const char *ad
 /* End the connection; calls under way end now. */
 void upstream_close(struct upstream *upstream);
 
-/* As customerd_async_call().  What was called has not left as long as DEPARTURES stays.
- */
+/* As customerd_async_call().  The call has not left as long as DEPARTURES stays. */
 enum customerd_status upstream_call(struct upstream *upstream,
     const struct customerd_call *call, customerd_callback *callback, void *user,
     uint32_t *id, struct customerd_error *error);
