@@ -58,10 +58,10 @@ def leave(platforms, dialogues):
     wait_for_requests(platforms, COUNT - len(dialogues))
 
 
-def reader_of_another_store(platforms):
-    """A request that reads a customer of a store in live mode."""
+def reader_of_another_store(platforms, mode):
+    """A request that reads a customer of a store in MODE, with a token as long as any other's."""
     operator = platforms.native()
-    store = operator.call("store.create", {"set": {"name": "Other", "mode": "live"}})
+    store = operator.call("store.create", {"set": {"name": "Other", "mode": mode}})
     token = operator.call("token.create", {"set": {
         "name": "other", "store": store["id"],
         "scopes": ["customers.read", "customers.write", "store.read"]}})["token"]
@@ -97,14 +97,15 @@ def test_who_asks_when_the_call_has_left_has_one_of_his_own(world):
 
 
 def test_each_is_told_of_the_store_of_its_own_token(world):
-    other = reader_of_another_store(world)
+    modes = ("test", "live", "test", None)
+    requests = [READ, reader_of_another_store(world, "live"),
+                reader_of_another_store(world, "test"), OTHER_FORMAT]
     with clients(world) as dialogues:
-        at_once(world, dialogues, READ, other, OTHER_FORMAT)
+        at_once(world, dialogues, *requests)
         for i, dialogue in enumerate(dialogues):
-            answer = dialogue.answer()
+            answer, mode = dialogue.answer(), modes[i % len(modes)]
             assert answer.status == 200, answer
-            if i % 3 < 2:
-                assert answer.json["data"]["meta"]["mode"] == ("test", "live")[i % 3]
+            assert mode is None or answer.json["data"]["meta"]["mode"] == mode
 
 
 def test_who_is_traced_has_calls_of_his_own(world):
