@@ -1,39 +1,31 @@
-"""In the steady state the shim asks for no memory, whatever format is read or written.
-
-As tests/server/test_allocations.py, whose libcount.so it uses.
-"""
+"""In the steady state the shim asks for no memory, whatever format is read or written."""
 
 import json
-import os
-import struct
 
 import pytest
 
-from support.customerd import ROOT, wait_until
+from support.count import counting, in_steady_state, where_it_counts
+from support.customerd import wait_until
 from support.http import Shim
 from support.rest import BC, CL, DJANGO, ECWID, Platforms, request
 
-COUNT = os.path.join(ROOT, "build", "release", "tests", "libcount.so")
-COUNTED, TOGETHER, WINDOWS_MAX = 1000, 20, 10
+COUNTED, TOGETHER = 1000, 20
 FEW = COUNTED / 20
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("VARIANT", "release") != "release" or not os.path.exists(COUNT),
-    reason="sanitizers have an allocator of their own")
+pytestmark = where_it_counts
 
 
 @pytest.fixture(scope="module")
 def counted(tmp_path_factory):
     """A connection, and how often the shim behind it has asked for memory so far."""
-    path = tmp_path_factory.mktemp("count") / "count"
-    with Platforms() as platforms, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LD_PRELOAD", COUNT)
-        patch.setenv("COUNT_FILE", str(path))
-        with Shim("--public-store", "1", "--concurrent-max", "0",
-                  server="unix:" + platforms.server.unix) as shim:
+    with Platforms() as platforms:
+        with counting(tmp_path_factory.mktemp("count")) as asked:
+            shim = Shim("--public-store", "1", "--concurrent-max", "0",
+                        server="unix:" + platforms.server.unix)
+        with shim:
             wait_until(lambda: shim.events("upstream_ready"), "the shim finds the server")
             with shim.dial() as dialogue:
-                yield dialogue, lambda: struct.unpack("<Q", path.read_bytes())[0]
+                yield dialogue, asked
             assert shim.terminate() == 0
 
 
@@ -47,15 +39,9 @@ def ask_many(dialogue, requests):
 
 
 def allocations(counted, requests):
-    """For COUNTED requests, once nothing is new to the shim any more."""
+    """For COUNTED requests."""
     dialogue, asked = counted
-    for _ in range(WINDOWS_MAX):
-        before = asked()
-        ask_many(dialogue, requests)
-        seen = asked() - before
-        if seen < FEW:
-            break
-    return seen
+    return in_steady_state(asked, lambda: ask_many(dialogue, requests), FEW)
 
 
 READS = {

@@ -1,37 +1,25 @@
-"""In the steady state the server asks for no memory: not for a read, nor for an update.
-
-libcount.so stands before the C library and counts what is asked for.  A housekeeper runs
-once a second and asks for a little, so nothing here expects exactly zero.
-"""
-
-import os
-import struct
+"""In the steady state the server asks for no memory: not for a read, nor for an update."""
 
 import pytest
 
-from support.customerd import ROOT, Server, Shop, must_create
+from support.count import counting, in_steady_state, where_it_counts
+from support.customerd import Server, Shop, must_create
 
-COUNT = os.path.join(ROOT, "build", "release", "tests", "libcount.so")
-COUNTED, TOGETHER, WINDOWS_MAX = 3000, 100, 10
+COUNTED, TOGETHER = 3000, 100
 FEW = COUNTED / 20
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("VARIANT", "release") != "release" or not os.path.exists(COUNT),
-    reason="sanitizers have an allocator of their own")
+pytestmark = where_it_counts
 
 
 @pytest.fixture(scope="module")
 def counted(tmp_path_factory):
     """A connection, and how often the server behind it has asked for memory so far."""
-    path = tmp_path_factory.mktemp("count") / "count"
     server = Server(start=False)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LD_PRELOAD", COUNT)
-        patch.setenv("COUNT_FILE", str(path))
+    with counting(tmp_path_factory.mktemp("count")) as asked:
         server.start()
     with server:
         shop = Shop(server)
-        yield shop.c, lambda: struct.unpack("<Q", path.read_bytes())[0]
+        yield shop.c, asked
         shop.close()
 
 
@@ -44,19 +32,9 @@ def call_many(c, count, method, args_of):
 
 
 def allocations(counted, method, args_of):
-    """For COUNTED calls, once nothing is new to the server any more.
-
-    More may be under way at once than ever before, for which it then keeps memory; but
-    not again and again.
-    """
+    """For COUNTED calls."""
     c, asked = counted
-    for _ in range(WINDOWS_MAX):
-        before = asked()
-        call_many(c, COUNTED, method, args_of)
-        seen = asked() - before
-        if seen < FEW:
-            break
-    return seen
+    return in_steady_state(asked, lambda: call_many(c, COUNTED, method, args_of), FEW)
 
 
 @pytest.fixture(scope="module")
