@@ -16,10 +16,9 @@
 
 #include <cmocka.h>
 
-#include "server/kv/writer.h"
 #include "tests/support/kv_calls.h"
-#include "tests/support/kv_fixture.h"
 #include "tests/support/kv_image.h"
+#include "tests/support/writer_fixture.h"
 
 #define PATIENCE_MS 20000
 
@@ -398,77 +397,31 @@ a_name_that_is_taken_meanwhile_is_not_replaced(void **state)
 
 /* ---- the writer ---- */
 
-struct look {
-	struct write_op op;
-	unsigned        runs;
-};
-
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t  changed = PTHREAD_COND_INITIALIZER;
-static unsigned        answers;
-
-static enum status
-look_and_put(struct write_op *op, struct kv_txn *txn)
-{
-	struct slice value;
-
-	MAIL_OBJECT(op, struct look, op)->runs++;
-	kv_get(txn, KV_CUSTOMER, SLICE("ada"), &value);
-	if (txn->status == STATUS_OK)
-		kv_put(txn, KV_CUSTOMER, SLICE("eve"), SLICE("put"));
-	return txn->status;
-}
-
-static void
-done(struct write_op *op)
-{
-	(void)op;
-	pthread_mutex_lock(&mutex);
-	answers++;
-	pthread_cond_signal(&changed);
-	pthread_mutex_unlock(&mutex);
-}
-
-static enum status
-do_nothing(struct write_op *op, struct kv_txn *txn)
-{
-	(void)op;
-	return txn->status;
-}
-
-/* One to keep the writer, and two that are then in one batch. */
 static void
 a_read_that_fails_fails_its_batch_but_no_operation_of_it(void **state)
 {
 	struct kv_fixture *f = *state;
-	struct look        looks[3];
 	struct writer     *writer;
+	struct mail_list   batch;
+	struct task        tasks[2];
 
-	must_put(f, KV_CUSTOMER, "ada", "lovelace");
-	must_close(f);
-	must_open(f);
-	answers = 0;
-	assert_int_equal(writer_start(&writer, f->kv, NULL), STATUS_OK);
-	writer_hold(writer);
-	for (unsigned i = 0; i < 3; i++) {
-		looks[i] =
-		    (struct look){ .op = { .apply = i == 0 ? do_nothing : look_and_put,
-				       .done = done } };
-		assert_true(writer_push(writer, &looks[i].op));
+	writer = must_start(f, NULL);
+	mail_list_init(&batch);
+	for (int i = 0; i < 2; i++) {
+		tasks[i] = task_of(TASK_PUT_WHEN_ABSENT, i);
+		assert_true(writer_gather(writer, &batch, &tasks[i].op));
 	}
 	kv_calls_fail("mdb_get", 1, EIO);
-	writer_release(writer);
-	pthread_mutex_lock(&mutex);
-	while (answers < 3)
-		pthread_cond_wait(&changed, &mutex);
-	pthread_mutex_unlock(&mutex);
+	writer_push_all(writer, &batch);
+	answers_wait(2);
 	assert_true(kv_calls_forgive());
 	writer_stop(writer);
-	assert_int_equal(looks[1].op.status, STATUS_OK);
-	assert_int_equal(looks[1].runs, 2);
-	assert_int_equal(looks[2].op.status, STATUS_OK);
-	assert_int_equal(looks[2].runs, 1); /* for the batch had failed before it */
-	assert_string_equal(look_up(f, KV_CUSTOMER, "eve"), "put");
+	assert_int_equal(tasks[0].op.status, STATUS_OK);
+	assert_int_equal(tasks[0].runs, 2);
+	assert_int_equal(tasks[1].op.status, STATUS_OK);
+	assert_int_equal(tasks[1].runs, 1); /* for the batch had failed before it */
+	assert_string_equal(look_up(f, KV_CUSTOMER, "0"), "0");
+	assert_string_equal(look_up(f, KV_CUSTOMER, "1"), "1");
 }
 
 static void
