@@ -9,6 +9,7 @@
 #include "tools/rest/serve.h"
 
 #define COMMERCELAYER_TAGS_MAX 10u
+#define COMMERCELAYER_CUSTOMERS_MAX 25u /* that a group includes */
 #define COMMERCELAYER_PAGE_SIZE 10
 #define COMMERCELAYER_PAGE_SIZE_MAX 25
 #define COMMERCELAYER_TERMS_MAX 8u /* filters in one query */
@@ -71,36 +72,41 @@ void commercelayer_write_error(
 
 /* ---- commercelayer_write.c ---- */
 
-/* {type, id} of RECORD. */
-void commercelayer_write_identifier(
-    struct out *out, const struct resource *resource, struct slice record);
-
 /* {id, type, links, attributes, relationships, meta} of RECORD. */
 void commercelayer_write_resource(struct out *out, struct work *work,
     const struct resource *resource, struct slice record);
 
-/* What the request includes of RECORD, into the open list; each thing once. */
-void commercelayer_write_included(
-    struct out *out, struct work *work, struct slice record);
-
-/* The `data` of the relationship NAME of a customer. */
-void commercelayer_write_linkage(
-    struct out *out, struct work *work, const struct parts *customer, const char *name);
-
 /* The TYPE of "fields[TYPE]"; false: NAME is not of that form. */
 bool commercelayer_fields_type(struct slice name, struct slice *type);
-
-/* Whether the query asks to include NAME. */
-bool commercelayer_includes(const struct work *work, const char *name);
 
 /* "http://host", from which links are made, and the link to the record UID. */
 const char *commercelayer_origin(struct work *work);
 const char *commercelayer_self(
     struct work *work, const struct resource *resource, struct slice uid);
 
+/* ---- commercelayer_include.c ---- */
+
+/* Whether the query asks to include NAME. */
+bool commercelayer_includes(const struct work *work, const char *name);
+
+/* Whether it asks for any records that one of KIND leads to. */
+bool commercelayer_includes_any(const struct work *work, enum record_kind kind);
+
 /* The groups and tags that a customer is in; NULL: not known yet, or gone. */
 const struct answer *commercelayer_group_of(
     struct work *work, const struct parts *customer);
 const struct answer *commercelayer_tag_named(struct work *work, struct slice name);
+
+/* {type, id} of RECORD. */
+void commercelayer_write_identifier(
+    struct out *out, const struct resource *resource, struct slice record);
+
+/* What the request includes of RECORD, into the open list; each thing once. */
+void commercelayer_write_included(struct out *out, struct work *work,
+    const struct resource *resource, struct slice record);
+
+/* The `data` of the relationship NAME of a record. */
+void commercelayer_write_linkage(
+    struct out *out, struct work *work, const struct parts *record, const char *name);
 
 #endif

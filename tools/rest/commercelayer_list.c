@@ -85,12 +85,12 @@ write_list(struct work *work, const struct resource *resource,
 	out_open(&json, '{');
 	write_page_links(&json, work, query, total);
 	out_close(&json, '}');
-	if (resource->kind == RECORD_CUSTOMER &&
+	if (resource->kind != RECORD_TAG &&
 	    http_parameter(&work->exchange->request, "include", &(struct slice){ 0 })) {
 		out_key(&json, "included");
 		out_open(&json, '[');
 		for (unsigned i = 0; i < count; i++)
-			commercelayer_write_included(&json, work, records[i]);
+			commercelayer_write_included(&json, work, resource, records[i]);
 		out_close(&json, ']');
 	}
 	out_close(&json, '}');

@@ -2,7 +2,6 @@
  * Commerce Layer: the documents of answers.
  */
 
-#include "proto/reader.h"
 #include "tools/rest/commercelayer.h"
 #include "tools/rest/engine.h"
 
@@ -28,19 +27,6 @@ commercelayer_self(struct work *work, const struct resource *resource, struct sl
 		SLICE("/api/"), slice_text(resource->type), SLICE("/"), uid };
 
 	return work_join(work, sizeof(pieces) / sizeof(pieces[0]), pieces);
-}
-
-bool
-commercelayer_includes(const struct work *work, const char *name)
-{
-	struct slice list, word;
-
-	if (!http_parameter(&work->exchange->request, "include", &list))
-		return false;
-	while (next_item(&list, &word))
-		if (slice_equal(word, slice_text(name)))
-			return true;
-	return false;
 }
 
 bool
@@ -74,74 +60,6 @@ wanted_fields(const struct work *work, const char *type, struct slice only[ONLY_
 	return count;
 }
 
-const struct answer *
-commercelayer_group_of(struct work *work, const struct parts *customer)
-{
-	int64_t              id = parts_integer(customer, CUSTOMER_GROUP);
-	const struct answer *answer;
-
-	if (id == 0)
-		return NULL;
-	answer = work_call(work, METHOD_GROUP_GET, work_args_integer(work, "id", id));
-	return answer != NULL && answer->status == STATUS_OK ? answer : NULL;
-}
-
-const struct answer *
-commercelayer_tag_named(struct work *work, struct slice name)
-{
-	const struct answer *answer =
-	    work_call(work, METHOD_TAG_FIND, work_args_text(work, "name", name));
-
-	return answer != NULL && answer->status == STATUS_OK ? answer : NULL;
-}
-
-void
-commercelayer_write_identifier(
-    struct out *out, const struct resource *resource, struct slice record)
-{
-	struct parts parts;
-
-	parts_split(&parts, &record_shapes[resource->kind], record);
-	out_open(out, '{');
-	out_pair(out, "type", resource->type);
-	out_key(out, "id");
-	out_text(out, parts_text(&parts, COMMON_UID));
-	out_close(out, '}');
-}
-
-void
-commercelayer_write_linkage(
-    struct out *out, struct work *work, const struct parts *parts, const char *name)
-{
-	const struct answer *answer;
-	struct reader        reader;
-
-	out_key(out, "data");
-	if (strcmp(name, "jwt_customer") == 0) {
-		out_nil(out);
-		return;
-	}
-	if (strcmp(name, "customer_group") == 0) {
-		answer = commercelayer_group_of(work, parts);
-		if (answer != NULL)
-			commercelayer_write_identifier(
-			    out, &commercelayer_groups, answer->result);
-		else
-			out_nil(out);
-		return;
-	}
-	out_open(out, '[');
-	reader_init(&reader, parts->field[CUSTOMER_TAGS]);
-	for (uint32_t i = strcmp(name, "tags") == 0 ? reader_array(&reader) : 0; i > 0;
-	     i--) {
-		answer = commercelayer_tag_named(work, reader_text(&reader));
-		if (answer != NULL)
-			commercelayer_write_identifier(
-			    out, &commercelayer_tags, answer->result);
-	}
-	out_close(out, ']');
-}
-
 static void
 write_relationships(struct out *out, const struct encoding *in,
     const struct resource *resource, struct slice self)
@@ -157,7 +75,7 @@ write_relationships(struct out *out, const struct encoding *in,
 		if (!encode_wants(in, relation->name) && !is_included)
 			continue;
 		out_joined(out, 3, relation->links, self);
-		if (resource->kind == RECORD_CUSTOMER && is_included)
+		if (is_included)
 			commercelayer_write_linkage(
 			    out, work, in->parts, relation->name);
 		out_close(out, '}');
@@ -219,31 +137,6 @@ commercelayer_write_resource(struct out *out, struct work *work,
 }
 
 void
-commercelayer_write_included(struct out *out, struct work *work, struct slice record)
-{
-	struct parts         parts;
-	const struct answer *answer;
-	struct reader        reader;
-
-	parts_split(&parts, &record_shapes[RECORD_CUSTOMER], record);
-	if (commercelayer_includes(work, "customer_group")) {
-		answer = commercelayer_group_of(work, &parts);
-		if (answer != NULL && work_first_time(work, answer))
-			commercelayer_write_resource(
-			    out, work, &commercelayer_groups, answer->result);
-	}
-	if (!commercelayer_includes(work, "tags"))
-		return;
-	reader_init(&reader, parts.field[CUSTOMER_TAGS]);
-	for (uint32_t i = reader_array(&reader); i > 0; i--) {
-		answer = commercelayer_tag_named(work, reader_text(&reader));
-		if (answer != NULL && work_first_time(work, answer))
-			commercelayer_write_resource(
-			    out, work, &commercelayer_tags, answer->result);
-	}
-}
-
-void
 commercelayer_write_one(struct out *out, struct work *work, struct slice record)
 {
 	const struct resource *resource = work->route->resource;
@@ -253,12 +146,10 @@ commercelayer_write_one(struct out *out, struct work *work, struct slice record)
 	out_key(out, "data");
 	commercelayer_write_resource(out, work, resource, record);
 	work->response_is_created = false;
-	if (resource->kind == RECORD_CUSTOMER &&
-	    (commercelayer_includes(work, "customer_group") ||
-		commercelayer_includes(work, "tags"))) {
+	if (commercelayer_includes_any(work, resource->kind)) {
 		out_key(out, "included");
 		out_open(out, '[');
-		commercelayer_write_included(out, work, record);
+		commercelayer_write_included(out, work, resource, record);
 		out_close(out, ']');
 	}
 	out_close(out, '}');

@@ -89,6 +89,8 @@ test('groups, and who is in them', async () => {
   assert.strictEqual(whole.customer_group.name, 'Friends');
   assert.strictEqual((await cl.customers.orders(ada.id)).length, 0);
 
+  const full = await cl.customer_groups.retrieve(group.id, { include: ['customers'] });
+  assert.deepStrictEqual(each(full.customers, 'email'), ['grouped@example.com']);
   const renamed = await cl.customer_groups.update({ id: group.id, name: 'Old friends' });
   assert.strictEqual(renamed.name, 'Old friends');
   await cl.customers.update({ id: ada.id, customer_group: cl.customer_groups.relationship(null) });
