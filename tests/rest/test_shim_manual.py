@@ -6,7 +6,7 @@ import subprocess
 
 from support.customerd import ROOT
 from support.http import CUSTOMERD_REST
-from support.manual import complaints, paragraphs
+from support.manual import assert_events, complaints, paragraphs
 
 PAGE = os.path.join(ROOT, "tools", "rest", "customerd-rest.8")
 
@@ -29,6 +29,10 @@ def test_the_page_names_every_default():
     for name, default in defaults.items():
         text = " ".join(said[name].split())
         assert re.search(r"default is %s\b" % re.escape(default), text), name
+
+
+def test_the_page_explains_every_event_of_the_log():
+    assert_events(PAGE, "tools/rest", "server/base")
 
 
 def test_the_page_is_clean_mdoc():

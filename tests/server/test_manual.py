@@ -5,7 +5,7 @@ import os
 import subprocess
 
 from support.customerd import CUSTOMERD, ROOT
-from support.manual import complaints, paragraphs
+from support.manual import assert_events, complaints, paragraphs
 
 PAGE = os.path.join(ROOT, "server", "customerd.8")
 
@@ -25,6 +25,10 @@ def test_the_page_names_the_default_of_every_number_that_can_be_counted():
     for name, option in options().items():
         if option["kind"] in ("integer", "bytes") and option["default"]:
             assert "default is " + option["default"] in " ".join(said[name].split()), name
+
+
+def test_the_page_explains_every_event_of_the_log():
+    assert_events(PAGE, "server", "server/net", "server/base")
 
 
 def test_the_page_is_clean_mdoc():
