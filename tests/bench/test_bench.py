@@ -13,6 +13,7 @@ import threading
 import pytest
 
 from support.customerd import PATIENCE_S, ROOT, Server, Shop
+from support.manual import paragraphs
 
 BENCH = os.path.abspath(os.environ.get("CUSTOMERD_BENCH", os.path.join(
     ROOT, "build", os.environ.get("VARIANT", "release"), "tools", "bench",
@@ -151,3 +152,13 @@ def test_the_manual_has_every_option_and_no_other():
     assert len(names) > 5
     for name in names:
         assert "\n.Cm %s" % name in page
+
+
+def test_the_manual_names_every_default():
+    said = subprocess.run([BENCH, "--help"], check=True, capture_output=True,
+                          text=True).stdout
+    defaults = dict(re.findall(r"^  --([a-z-]+) .* \((\S+)\)$", said, re.MULTILINE))
+    del defaults["cpu"]     # -1 is none
+    assert len(defaults) > 10
+    for name, default in defaults.items():
+        assert default in paragraphs(PAGE)[name].replace(".\n", "\n").split(), name
