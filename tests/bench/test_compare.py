@@ -34,9 +34,11 @@ def test_every_server_that_is_installed_is_started_filled_and_asked():
 
 @pytest.mark.skipif(os.environ.get("VARIANT", "release") != "release",
                     reason="what the sanitizers can find, test_bench.py shows them")
-def test_growth_is_measured_by_records_and_by_connections():
+def test_growth_is_measured_by_records_updates_and_connections():
     done = subprocess.run(["/usr/bin/python3", GROWTH, "--smoke"], capture_output=True,
                           text=True, timeout=HANG_S_MAX)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^\| 100 \| [\d.]+ MiB \| \d+ \|", done.stdout, re.MULTILINE)
+    assert re.search(r"^\| 100 \| \d+/s \| \d+/s \|.* MiB \| [\d.]+ s \|$", done.stdout,
+                     re.MULTILINE)
     assert re.search(r"^\| 10 \| -?[\d.]+ MiB \|", done.stdout, re.MULTILINE)

@@ -1,7 +1,10 @@
 """What customerd costs as it grows; tools/bench/growth starts this.
 
 One server is filled in steps of ten.  At each it is asked for reads and updates by 50
-connections, and its memory, its file and what it has written are looked at.
+connections, and its memory, its file and what it has written are looked at.  Then it is
+updated by 64 connections: as fast as it can, with keys of either distribution, and at a
+constant rate, while nothing is carried into its file and while something is.  In the end
+it is killed under full load and started again.
 """
 
 import argparse
@@ -10,8 +13,11 @@ import os
 import re
 import shutil
 import signal
+import socket
+import subprocess
 import sys
 import tempfile
+import time
 
 import servers
 from compare import machine, on_signal
@@ -21,12 +27,20 @@ RECORDS_MIN, RECORD_BYTES = 10000, 650
 DURATION_MS, CONNECTIONS_MS, SMOKE_MS = 3000, 2000, 200
 MIB = float(1 << 20)
 
+# Updates at a constant rate: before the ten seconds are over after which what is committed
+# is carried into the file, and for long enough that it is.
+RATE = 10000
+QUIET_MS, CARRYING_MS = 5000, 25000
+REST_S_MAX = 60
+RESTART_S_MAX = 120
+
 
 class Growing(servers.Customerd):
     """Filled step by step, and open to many."""
 
     def arguments(self):
-        return super().arguments() + ["--connections-max", "100000"]
+        self.command_line = super().arguments() + ["--connections-max", "100000"]
+        return self.command_line
 
     def fill(self, begin, end):
         self.keys = end
@@ -45,10 +59,41 @@ class Growing(servers.Customerd):
     def written(self):
         return self.process_number("io", "write_bytes")
 
-    def disk(self):
-        """Bytes of all its files, as far as they are there."""
+    def disk(self, prefix=""):
+        """Bytes of all its files, or of those that begin so, as far as they are there."""
         return sum(512 * entry.stat().st_blocks for entry in os.scandir(self.data)
-                   if entry.is_file())
+                   if entry.is_file() and entry.name.startswith(prefix))
+
+    def rest(self):
+        """Wait until all is in the file, and nothing is written any more."""
+        deadline = time.monotonic() + REST_S_MAX
+        before = None
+        while before != self.written() and time.monotonic() < deadline:
+            before = self.written()
+            time.sleep(2)
+
+    def restart_under_load(self, load_ms):
+        """Kill it while it is updated, and start it: seconds until it is there again."""
+        load = subprocess.Popen(
+            [servers.BENCH, "--protocol", "customerd", "--keys", str(self.keys),
+             *self.options("customerd"), "--connections", "64", "--updates", "100",
+             "--duration-ms", str(1000 * RESTART_S_MAX)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(load_ms / 1000)
+        self.process.kill()
+        self.process.wait()
+        load.wait()   # it has lost its server
+        begun = time.monotonic()
+        self.process = subprocess.Popen(self.command_line, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL, cwd=self.folder)
+        while time.monotonic() < begun + RESTART_S_MAX:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return time.monotonic() - begun
+            except OSError:
+                time.sleep(0.002)
+        raise Failure("it does not start again")
 
 
 def parse_arguments():
@@ -100,6 +145,26 @@ def measure_records(server, begin, end, duration_ms):
         "%.1f" % (update_written / (updates["answers"] * RECORD_BYTES)))
 
 
+def measure_updates(server, smoke):
+    """A row of the second table."""
+    load = ("--connections", "64", "--updates", "100")
+    full = [server.measure("customerd", SMOKE_MS if smoke else DURATION_MS,
+                           SMOKE_MS if smoke else DURATION_MS // 2, *load,
+                           "--distribution", distribution)
+            for distribution in ("uniform", "zipfian")]
+    if not smoke:
+        server.rest()
+    steady = [server.measure("customerd", SMOKE_MS if smoke else milliseconds, 0, *load,
+                             "--rate", str(RATE))["update_us"]
+              for milliseconds in (QUIET_MS, CARRYING_MS)]
+    restart_s = server.restart_under_load(SMOKE_MS if smoke else DURATION_MS)
+    return ("{:,}".format(server.keys),
+            *("%.0f/s" % figures["per_second"] for figures in full),
+            *("%.1f, %.1f ms" % (times["p50"] / 1000, times["p999"] / 1000)
+              for times in steady),
+            "%.0f MiB" % (server.disk("journal.") / MIB), "%.2f s" % restart_s)
+
+
 def measure_connections(server, count, memory_before, duration_ms):
     figures = server.measure("customerd", duration_ms, duration_ms // 2,
                              "--connections", str(count))
@@ -115,10 +180,17 @@ def run(server, arguments):
     head("records", "memory of its own", "bytes on disk, each", "created",
          "bytes written for each byte", "read: p50, CPU µs", "pipelined: CPU µs",
          "update: p50, CPU µs", "in a commit", "bytes written for each byte")
-    begin = 1
+    begin, rows = 1, []
     for end in steps(min(RECORDS_MIN, arguments.records), arguments.records):
         measure_records(server, begin, end, SMOKE_MS if arguments.smoke else DURATION_MS)
+        rows.append(measure_updates(server, arguments.smoke))
         begin = end
+    print()
+    head("records", "updates by 64 connections", "zipfian keys",
+         "p50, p99.9 at %d a second" % RATE, "while a checkpoint runs",
+         "journals", "started again after kill -9 in")
+    for cells in rows:
+        row(*cells)
     print()
     head("connections", "memory for them", "KiB each", "reads", "p50, p99", "CPU µs")
     memory = server.memory()
