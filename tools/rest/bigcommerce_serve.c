@@ -57,26 +57,22 @@ bigcommerce_write_one(struct out *out, struct work *work, struct slice record)
 	bigcommerce_write_customer(out, work, record, with, 1);
 }
 
-/* {email, password} -> {customer_id, is_valid} */
-void
-bigcommerce_login(struct work *work)
+/* The email and the password of the body, as arguments; empty: refused. */
+static struct slice
+pack_login(struct work *work)
 {
-	const char            *email, *password;
-	struct buf             buf;
-	const struct answer   *answer;
-	struct customerd_slice result;
-	int64_t                id = 0;
-	struct out             json;
+	const char *email = json_string_value(json_object_get(work->body, "email"));
+	const char *password =
+	    json_string_value(json_object_get(work->body, "password"));
+	struct buf buf;
 
-	email = json_string_value(json_object_get(work->body, "email"));
-	password = json_string_value(json_object_get(work->body, "password"));
 	if (email == NULL)
 		work_fault(work, FAULT_REQUIRED, NULL, "email");
 	if (password == NULL)
 		work_fault(work, FAULT_REQUIRED, NULL, "password");
 	if (work->fault_count > 0) {
 		work_refuse_text(work, &bigcommerce_bad_body, slice_of(NULL, 0), true);
-		return;
+		return slice_of(NULL, 0);
 	}
 	work_buf(work, &buf);
 	pack_map(&buf, 2);
@@ -84,16 +80,17 @@ bigcommerce_login(struct work *work)
 	pack_text(&buf, slice_text(email));
 	pack_literal(&buf, "password");
 	pack_text(&buf, slice_text(password));
-	answer =
-	    work_call(work, METHOD_CUSTOMER_VERIFY_PASSWORD, work_keep(work, &buf));
-	if (answer == NULL)
-		return;
-	if (answer->status != STATUS_OK && answer->status != STATUS_INVALID) {
-		work_refuse_answer(work, answer);
-		return;
-	}
-	result = (struct customerd_slice){ answer->result.data, answer->result.len };
-	json = work_json(work);
+	return work_keep(work, &buf);
+}
+
+/* Only of a password that is right the server tells whose it is. */
+static void
+answer_login(struct work *work, struct slice answer)
+{
+	struct customerd_slice result = { answer.data, answer.len };
+	struct out             json = work_json(work);
+	int64_t                id = 0;
+
 	out_open(&json, '{');
 	out_key(&json, "customer_id");
 	if (customerd_get_integer(result, "id", &id))
@@ -104,6 +101,24 @@ bigcommerce_login(struct work *work)
 	out_bool(&json, id > 0);
 	out_close(&json, '}');
 	work_respond(work, 200, &json);
+}
+
+/* {email, password} -> {customer_id, is_valid} */
+void
+bigcommerce_login(struct work *work)
+{
+	struct slice         login = pack_login(work);
+	const struct answer *answer;
+
+	if (login.len == 0)
+		return;
+	answer = work_call(work, METHOD_CUSTOMER_VERIFY_PASSWORD, login);
+	if (answer == NULL)
+		return;
+	if (answer->status == STATUS_OK || answer->status == STATUS_INVALID)
+		answer_login(work, answer->result);
+	else
+		work_refuse_answer(work, answer);
 }
 
 /* ---- errors ---- */
