@@ -120,41 +120,55 @@ write_member_linkage(struct out *out, struct work *work, const struct parts *gro
 	}
 }
 
-void
-commercelayer_write_linkage(
-    struct out *out, struct work *work, const struct parts *parts, const char *name)
+static void
+write_group_linkage(struct out *out, struct work *work, const struct parts *customer)
 {
-	const struct answer *answer;
+	const struct answer *group = commercelayer_group_of(work, customer);
+
+	if (group != NULL)
+		commercelayer_write_identifier(
+		    out, &commercelayer_groups, group->result);
+	else
+		out_nil(out);
+}
+
+static void
+write_tag_linkage(struct out *out, struct work *work, const struct parts *customer)
+{
+	const struct answer *tag;
 	struct reader        reader;
 
+	out_open(out, '[');
+	reader_init(&reader, customer->field[CUSTOMER_TAGS]);
+	for (uint32_t i = reader_array(&reader); i > 0; i--) {
+		tag = commercelayer_tag_named(work, reader_text(&reader));
+		if (tag != NULL)
+			commercelayer_write_identifier(
+			    out, &commercelayer_tags, tag->result);
+	}
+	out_close(out, ']');
+}
+
+/* What is not one of these leads to nothing, or to an empty list. */
+void
+commercelayer_write_linkage(
+    struct out *out, struct work *work, const struct parts *record, const char *name)
+{
 	if (strcmp(name, "customers") == 0) {
-		write_member_linkage(out, work, parts);
+		write_member_linkage(out, work, record);
 		return;
 	}
 	out_key(out, "data");
-	if (strcmp(name, "jwt_customer") == 0) {
-		out_nil(out);
-		return;
-	}
 	if (strcmp(name, "customer_group") == 0) {
-		answer = commercelayer_group_of(work, parts);
-		if (answer != NULL)
-			commercelayer_write_identifier(
-			    out, &commercelayer_groups, answer->result);
-		else
-			out_nil(out);
-		return;
+		write_group_linkage(out, work, record);
+	} else if (strcmp(name, "tags") == 0) {
+		write_tag_linkage(out, work, record);
+	} else if (strcmp(name, "jwt_customer") == 0) {
+		out_nil(out);
+	} else {
+		out_open(out, '[');
+		out_close(out, ']');
 	}
-	out_open(out, '[');
-	reader_init(&reader, parts->field[CUSTOMER_TAGS]);
-	for (uint32_t i = strcmp(name, "tags") == 0 ? reader_array(&reader) : 0; i > 0;
-	     i--) {
-		answer = commercelayer_tag_named(work, reader_text(&reader));
-		if (answer != NULL)
-			commercelayer_write_identifier(
-			    out, &commercelayer_tags, answer->result);
-	}
-	out_close(out, ']');
 }
 
 /* ---- the records ---- */

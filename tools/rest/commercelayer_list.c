@@ -320,32 +320,15 @@ write_identifiers(struct out *out, const struct listing *listing)
 	out_close(out, ']');
 }
 
-/* {"links": …, "data": identifiers} of the relation in the path. */
-void
-commercelayer_linkage(struct work *work)
+/* A document of linkage, up to the links that only some have. */
+static struct out
+begin_linkage(struct work *work)
 {
-	const struct resource *own = work->route->resource;
-	const struct answer   *answer = owner(work);
-	struct slice           name = work->parameters[PARAMETER_NAME];
-	struct slice           id = work->parameters[PARAMETER_ID];
-	bool is_paged = resource_of(own->kind, name) == &commercelayer_customers;
-	struct listing             listing = { .method = METHOD_CUSTOMER_LIST };
-	struct commercelayer_query query;
-	struct out                 json;
-	struct parts               parts;
-	const char                *self;
+	struct slice name = work->parameters[PARAMETER_NAME];
+	const char  *self = commercelayer_self(
+	     work, work->route->resource, work->parameters[PARAMETER_ID]);
+	struct out json = work_json(work);
 
-	if (answer == NULL)
-		return;
-	parts_split(&parts, &record_shapes[own->kind], answer->result);
-	listing.argument = "group";
-	listing.value = &parts.field[COMMON_ID];
-	if (is_paged &&
-	    (!commercelayer_query_take(work, &commercelayer_customers, &query) ||
-		!find(work, &query, &listing)))
-		return;
-	self = commercelayer_self(work, own, id);
-	json = work_json(work);
 	out_open(&json, '{');
 	out_key(&json, "links");
 	out_open(&json, '{');
@@ -353,17 +336,60 @@ commercelayer_linkage(struct work *work)
 	    work_text(work, "%s/relationships/%.*s", self, (int)name.len, name.data));
 	out_pair(&json, "related",
 	    work_text(work, "%s/%.*s", self, (int)name.len, name.data));
-	if (is_paged)
-		write_page_links(&json, work, &query, listing.total);
+	return json;
+}
+
+/* The customers of GROUP, a page at a time. */
+static void
+answer_member_linkage(struct work *work, const struct parts *group)
+{
+	struct listing             listing = { .method = METHOD_CUSTOMER_LIST,
+			    .argument = "group",
+			    .value = &group->field[COMMON_ID] };
+	struct commercelayer_query query;
+	struct out                 json;
+
+	if (!commercelayer_query_take(work, &commercelayer_customers, &query) ||
+	    !find(work, &query, &listing))
+		return;
+	json = begin_linkage(work);
+	write_page_links(&json, work, &query, listing.total);
 	out_close(&json, '}');
-	if (is_paged)
-		write_identifiers(&json, &listing);
-	else
-		commercelayer_write_linkage(
-		    &json, work, &parts, arena_text(work_arena(work), name));
-	if (is_paged)
-		write_counts(&json, &query, listing.total);
+	write_identifiers(&json, &listing);
+	write_counts(&json, &query, listing.total);
 	out_close(&json, '}');
 	if (work->pending == 0)
 		work_respond(work, 200, &json);
+}
+
+static void
+answer_linkage(struct work *work, const struct parts *record)
+{
+	struct slice name = work->parameters[PARAMETER_NAME];
+	struct out   json = begin_linkage(work);
+
+	out_close(&json, '}');
+	commercelayer_write_linkage(
+	    &json, work, record, arena_text(work_arena(work), name));
+	out_close(&json, '}');
+	if (work->pending == 0)
+		work_respond(work, 200, &json);
+}
+
+/* {"links": …, "data": identifiers} of the relation in the path. */
+void
+commercelayer_linkage(struct work *work)
+{
+	const struct resource *own = work->route->resource;
+	const struct answer   *answer = owner(work);
+	struct slice           name = work->parameters[PARAMETER_NAME];
+	struct parts           parts;
+
+	if (answer == NULL)
+		return;
+	parts_split(&parts, &record_shapes[own->kind], answer->result);
+	if (resource_of(own->kind, name) == &commercelayer_customers)
+		answer_member_linkage(work, &parts);
+	else
+		answer_linkage(work, &parts);
 }
