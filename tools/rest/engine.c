@@ -99,9 +99,9 @@ find_store(struct work *work)
 	return vacant;
 }
 
-/* Count WORK, or find that there are too many of its kind. */
+/* Count WORK for its store, or find that there are too many of its kind. */
 static void
-count(struct work *work)
+count_for_store(struct work *work)
 {
 	unsigned             max = work->engine->settings.concurrent_max;
 	struct engine_store *store;
@@ -120,9 +120,9 @@ count(struct work *work)
 	work->store = store;
 }
 
-/* Count what the token of WORK asks for, or find that it is too much. */
+/* Count WORK for its token, or find that it is too much. */
 static void
-count_rate(struct work *work)
+count_for_token(struct work *work)
 {
 	const struct format *format = work->format;
 	struct rate         *rate = &work->engine->rate;
@@ -296,48 +296,53 @@ redirect(struct http_exchange *exchange)
 	http_respond(exchange, &response);
 }
 
-void
-engine_serve(struct engine *engine, struct http_exchange *exchange)
+/* Find what is wrong with the request as far as that shows without asking, and begin.
+ */
+static void
+serve(struct engine *engine, struct http_exchange *exchange,
+    const struct format *format, const struct route_match *match)
 {
-	const struct format *format =
-	    format_find(engine->formats, exchange->request.path);
-	struct route_match match = { 0 };
-	struct work       *work;
+	struct work *work = begin(engine, exchange, format, match);
 
-	if (format != NULL)
-		route_find(&match, format, &exchange->request);
-	if (match.any == NULL ||
-	    (exchange->request.has_trailing_slash && !format->wants_slash)) {
-		http_respond_error(exchange, 404, NULL);
-		return;
-	}
-	exchange->format = format->name;
-	exchange->route = match.any->path;
-	if (format->wants_slash && !exchange->request.has_trailing_slash) {
-		redirect(exchange);
-		return;
-	}
-	if (exchange->request.method == HTTP_METHOD_OPTIONS &&
-	    !format->options_by_route) {
-		answer_options(exchange, format, &match);
-		return;
-	}
-	work = begin(engine, exchange, format, &match);
 	if (work == NULL) {
 		http_respond_error(exchange, 503, NULL);
 		return;
 	}
-	work_check(work, &match);
+	work_check(work, match);
 	work_read_conditions(work);
-	count_rate(work);
+	count_for_token(work);
 	if (!work->is_refused)
-		count(work);
+		count_for_store(work);
 	if (!upstream_is_ready(engine->upstream)) {
 		work->has_credentials = false; /* nobody to ask */
 		if (!work->is_refused)
 			work_find_wrong(work, REASON_UNAVAILABLE, slice_of(NULL, 0));
 	}
 	work_run(work);
+}
+
+void
+engine_serve(struct engine *engine, struct http_exchange *exchange)
+{
+	const struct http_request *request = &exchange->request;
+	const struct format       *format = format_find(engine->formats, request->path);
+	struct route_match         match = { 0 };
+
+	if (format != NULL)
+		route_find(&match, format, request);
+	if (match.any == NULL ||
+	    (request->has_trailing_slash && !format->wants_slash)) {
+		http_respond_error(exchange, 404, NULL);
+		return;
+	}
+	exchange->format = format->name;
+	exchange->route = match.any->path;
+	if (format->wants_slash && !request->has_trailing_slash)
+		redirect(exchange);
+	else if (request->method == HTTP_METHOD_OPTIONS && !format->options_by_route)
+		answer_options(exchange, format, &match);
+	else
+		serve(engine, exchange, format, &match);
 }
 
 void
