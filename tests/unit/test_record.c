@@ -212,12 +212,13 @@ static bool
 must_split_as_by_searching(size_t len)
 {
 	char         *copy = malloc(len + 1);
-	struct slice  bytes = slice_of(copy + 1, len);
+	struct slice  bytes;
 	struct record record, expect;
 	bool          is_record;
 
 	assert_non_null(copy);
 	memcpy(copy + 1, stored.data, len);
+	bytes = slice_of(copy + 1, len);
 	is_record = split_by_searching(&expect, bytes);
 	assert_int_equal(record_split(&record, shape, bytes), is_record);
 	if (is_record) {
