@@ -226,7 +226,11 @@ begin_to_linger(struct http_connection *connection)
 static void
 settle(struct http_connection *connection)
 {
+	bool was_held = !may_begin(connection);
+
 	send_output(connection);
+	if (was_held && may_begin(connection)) /* what came behind those answers */
+		start_timer(connection, &connection->next_turn, 0);
 	if (connection->state == HTTP_ENDING && output_waiting(connection) == 0)
 		begin_to_linger(connection);
 	if (connection->is_broken ||

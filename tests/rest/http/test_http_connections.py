@@ -118,6 +118,15 @@ def test_a_pipelined_request_waits_for_the_answer_before_it(echo):
         assert asked - begin >= 2
 
 
+def test_a_pipelined_request_is_served_behind_a_long_answer(echo):
+    """Long enough for the next request to wait, and short enough to be sent at once."""
+    with echo.dial() as dialogue:
+        dialogue.send(get("/large?bytes=70000") * 3 + get("/last"))
+        for _ in range(3):
+            assert len(dialogue.answer().body) == 70000
+        assert dialogue.answer().json["path"] == "/last"
+
+
 def test_10000_pipelined_requests_do_not_keep_others_waiting(echo):
     with echo.dial() as hasty:
         hasty.sock.setblocking(False)
