@@ -156,7 +156,7 @@ advance(struct http_connection *connection)
 struct buf *
 http_connection_output(struct http_connection *connection)
 {
-	buf_borrow(&connection->out, &connection->server->spare_out);
+	http_server_lend(connection->server, &connection->out);
 	return &connection->out;
 }
 
@@ -180,7 +180,7 @@ send_output(struct http_connection *connection)
 	connection->is_short = output_waiting(connection) > 0;
 	if (connection->is_short)
 		return;
-	buf_return(&connection->out, &connection->server->spare_out, HTTP_BYTES_KEPT);
+	http_server_take_back(connection->server, &connection->out);
 	connection->out_sent = 0;
 }
 
@@ -222,12 +222,21 @@ begin_to_linger(struct http_connection *connection)
 	stream_end(&connection->stream);
 }
 
-/* Send, then wait for what is needed next; may end CONNECTION. */
 static void
-settle(struct http_connection *connection)
+unlist(struct http_connection *connection)
+{
+	if (connection->is_unsent)
+		TAILQ_REMOVE(&connection->server->unsent, connection, unsent);
+	connection->is_unsent = false;
+}
+
+/* Send, then wait for what is needed next; may end CONNECTION. */
+void
+http_connection_flush(struct http_connection *connection)
 {
 	bool was_held = !may_begin(connection);
 
+	unlist(connection);
 	send_output(connection);
 	if (was_held && may_begin(connection)) /* what came behind those answers */
 		start_timer(connection, &connection->next_turn, 0);
@@ -238,9 +247,6 @@ settle(struct http_connection *connection)
 		http_connection_close(connection);
 		return;
 	}
-	if (connection->in.len == 0)
-		buf_return(
-		    &connection->in, &connection->server->spare_in, HTTP_BYTES_KEPT);
 	set_wait(connection, present_wait(connection));
 	watch(connection, &connection->readable, wants_input(connection));
 	watch(connection, &connection->writable,
@@ -252,6 +258,22 @@ settle(struct http_connection *connection)
 	else if (!ev_is_active(&connection->output_deadline))
 		start_timer(connection, &connection->output_deadline,
 		    connection->server->settings.write_timeout_ms);
+}
+
+/* Do that when the turn ends, with others; at once if there is nothing to wait for. */
+static void
+settle(struct http_connection *connection)
+{
+	if (connection->in.len == 0)
+		buf_return(
+		    &connection->in, &connection->server->spare_in, HTTP_BYTES_KEPT);
+	if (output_waiting(connection) == 0 || !may_begin(connection) ||
+	    connection->state == HTTP_ENDING) {
+		http_connection_flush(connection);
+	} else if (!connection->is_unsent) {
+		connection->is_unsent = true;
+		TAILQ_INSERT_TAIL(&connection->server->unsent, connection, unsent);
+	}
 }
 
 void
@@ -484,6 +506,7 @@ http_connection_close(struct http_connection *connection)
 
 	assert(!connection->is_running);
 	http_exchange_cancel(connection);
+	unlist(connection);
 	stop_watchers(connection);
 	stream_close(&connection->stream);
 	if (connection->next != NULL)

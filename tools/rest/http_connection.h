@@ -9,9 +9,13 @@
  * its first byte on, for a body from its head on, for the client to take what waits
  * to be sent.  The time that the application takes is the application's.
  *
+ * Output.  Answers wait in OUT for the end of the turn of the loop, when those of all
+ * connections leave.  Were each sent as soon as it is written, a client on the same
+ * machine would wake up, and perhaps take the CPU, between any two.
+ *
  * Memory.  A connection has bufs only while there is something in them: they are lent
- * by the server, which keeps a spare one for each direction.  So those that are idle
- * cost little, and serving the others allocates nothing.
+ * by the server, which keeps spare ones.  So those that are idle cost little, and
+ * serving the others allocates nothing.
  *
  * The end.  A client that ends its side still gets its answer.  After a refusal bytes
  * of the client may be under way; closing would reset the connection and could
@@ -30,7 +34,6 @@
 #define HTTP_READ_BYTES_MAX ((size_t)16 * 1024)       /* in one turn of the loop */
 #define HTTP_READ_AHEAD_BYTES_MAX ((size_t)16 * 1024) /* of requests to come */
 #define HTTP_INPUT_BYTES_MAX (HTTP_HEAD_BYTES_MAX + 2 * HTTP_READ_BYTES_MAX)
-#define HTTP_BYTES_KEPT ((size_t)64 * 1024) /* by the server, of either direction */
 #define HTTP_REQUESTS_PER_TURN 32u
 #define HTTP_OUTPUT_PAUSE_BYTES                              \
 	((size_t)64 * 1024) /* no new request behind so much \
@@ -56,7 +59,8 @@ enum http_wait {
 struct http_connection {
 	struct http_server     *server;
 	struct http_connection *next, *previous;
-	struct stream           stream;
+	TAILQ_ENTRY(http_connection) unsent;
+	struct stream stream;
 
 	enum http_connection_state state;
 	enum http_wait             wait;
@@ -67,6 +71,7 @@ struct http_connection {
 	bool at_eof;       /* the client has ended its side */
 	bool has_had_one;  /* a request has been answered */
 	bool is_short;     /* the last send() could not take all */
+	bool is_unsent;    /* one of the server's list of that name */
 
 	struct ev_io    readable, writable;
 	struct ev_timer input_deadline, output_deadline, next_turn;
@@ -92,6 +97,9 @@ bool http_connection_open(
 
 /* Do whatever can be done now, then wait for the rest; may end CONNECTION. */
 void http_connection_run(struct http_connection *connection);
+
+/* Send what has waited for the end of the turn; may end CONNECTION. */
+void http_connection_flush(struct http_connection *connection);
 
 /* Where answers are put. */
 struct buf *http_connection_output(struct http_connection *connection);

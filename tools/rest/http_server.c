@@ -37,6 +37,27 @@ http_server_make_id(struct http_server *server, char id[HTTP_ID_BYTES])
 	id[HTTP_ID_BYTES - 1] = '\0';
 }
 
+void
+http_server_lend(struct http_server *server, struct buf *out)
+{
+	if (out->data == NULL && server->spare_out_count > 0)
+		buf_borrow(out, &server->spare_out[--server->spare_out_count]);
+}
+
+void
+http_server_take_back(struct http_server *server, struct buf *out)
+{
+	struct buf *spare;
+
+	if (server->spare_out_count == HTTP_SPARES_MAX) {
+		buf_fini(out);
+		return;
+	}
+	spare = &server->spare_out[server->spare_out_count];
+	buf_return(out, spare, HTTP_BYTES_KEPT);
+	server->spare_out_count += spare->data != NULL;
+}
+
 /* ---- accepting ---- */
 
 static void
@@ -94,10 +115,13 @@ stop_listening(struct http_server *server)
 static void
 on_turn(struct ev_loop *ev, struct ev_prepare *prepare, int events)
 {
-	struct http_server *server = prepare->data;
+	struct http_server     *server = prepare->data;
+	struct http_connection *connection;
 
 	(void)ev;
 	(void)events;
+	while ((connection = TAILQ_FIRST(&server->unsent)) != NULL)
+		http_connection_flush(connection);
 	server->handshakes = 0;
 }
 
@@ -105,6 +129,8 @@ static void
 watch_turns(struct http_server *server)
 {
 	ev_prepare_init(&server->turn, on_turn);
+	/* After the calls of this turn: while answers leave, customerd is at work. */
+	ev_set_priority(&server->turn, EV_MINPRI);
 	server->turn.data = server;
 	ev_prepare_start(server->ev, &server->turn);
 	ev_unref(server->ev); /* it is no reason to go on */
@@ -227,7 +253,9 @@ http_server_open(struct http_server **out, struct ev_loop *ev,
 	};
 	intake_start(&server->intake, ev);
 	buf_init(&server->spare_in, HTTP_INPUT_BYTES_MAX);
-	buf_init(&server->spare_out, HTTP_RESPONSE_BYTES_MAX);
+	for (unsigned i = 0; i < HTTP_SPARES_MAX; i++)
+		buf_init(&server->spare_out[i], HTTP_RESPONSE_BYTES_MAX);
+	TAILQ_INIT(&server->unsent);
 	ev_timer_init(&server->drain, on_drained, 0., 0.);
 	server->drain.data = server;
 	watch_turns(server);
@@ -263,7 +291,8 @@ http_server_close(struct http_server *server)
 	stop_listening(server);
 	close_connections(server);
 	buf_fini(&server->spare_in);
-	buf_fini(&server->spare_out);
+	for (unsigned i = 0; i < HTTP_SPARES_MAX; i++)
+		buf_fini(&server->spare_out[i]);
 	free(server);
 }
 

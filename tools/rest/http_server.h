@@ -6,6 +6,7 @@
 #define REST_HTTP_SERVER_H
 
 #include <ev.h>
+#include <sys/queue.h>
 
 #include "server/base/intake.h"
 #include "server/base/log.h"
@@ -16,8 +17,11 @@
 #define HTTP_STRANGER_LOG_PER_SECOND_MAX 10u
 #define HTTP_HANDSHAKES_MAX 1u /* steps of TLS handshakes in a turn of the loop */
 #define HTTP_LISTENERS_MAX 8u
+#define HTTP_BYTES_KEPT ((size_t)64 * 1024) /* in each spare buf … */
+#define HTTP_SPARES_MAX 64u                 /* … of those for output */
 
 struct http_connection;
+TAILQ_HEAD(http_connections, http_connection);
 
 struct http_server {
 	struct ev_loop         *ev;
@@ -33,16 +37,20 @@ struct http_server {
 	struct gate        tls_gate;      /* … for those about TLS, */
 	struct gate        stranger_gate; /* … and about requests of nobody */
 
-	struct ev_prepare turn;       /* the next one begins */
+	struct ev_prepare turn;       /* one ends, the next begins */
 	unsigned          handshakes; /* steps of them in this one */
 
 	struct http_connection *connections;
-	struct buf spare_in, spare_out; /* lent to the one that is being served */
-	uint64_t   id_prefix;           /* of requests: random, then counted */
-	uint64_t   id_last;
-	int64_t    date_s; /* the second that DATE tells */
-	char       date[HTTP_DATE_BYTES];
-	uint64_t   counters[HTTP_COUNTER_COUNT];
+	struct http_connections unsent; /* with answers for the end of the turn */
+	struct buf spare_in; /* lent to the connection that is being served */
+	struct buf spare_out[HTTP_SPARES_MAX]; /* … and to those with answers */
+	unsigned   spare_out_count;
+
+	uint64_t id_prefix; /* of requests: random, then counted */
+	uint64_t id_last;
+	int64_t  date_s; /* the second that DATE tells */
+	char     date[HTTP_DATE_BYTES];
+	uint64_t counters[HTTP_COUNTER_COUNT];
 
 	bool            is_draining;
 	struct ev_timer drain; /* the end of patience */
@@ -55,6 +63,10 @@ const char *http_server_date(struct http_server *server);
 
 /* A new id for a request. */
 void http_server_make_id(struct http_server *server, char id[HTTP_ID_BYTES]);
+
+/* Give OUT, unless it has some, memory to write answers to, and take it back. */
+void http_server_lend(struct http_server *server, struct buf *out);
+void http_server_take_back(struct http_server *server, struct buf *out);
 
 /* A connection has gone. */
 void http_server_on_closed(struct http_server *server);

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from support.customerd import wait_until
+from support.shift import go_on, stop
 
 HOST = b"Host: x\r\n"
 WAIT_MS = 150   # a deadline that tests wait for
@@ -157,6 +158,18 @@ def test_a_turn_is_shared_with_the_others(own_echo):
     echo.terminate()
     served = [line["path"] for line in echo.events("request")][2:]
     assert served.index("/modest") <= 64
+
+
+def test_the_answers_of_a_turn_leave_together(own_echo):
+    echo = own_echo()
+    with echo.dial() as a, echo.dial() as b, echo.dial() as c:
+        assert [d.send(get()).answer().status for d in (a, b, c)] == [200] * 3
+        stop(echo.process.pid)
+        for dialogue in (a, b, c):
+            dialogue.send(get("/events"))
+        go_on(echo.process.pid)
+        sent = {dialogue.answer().json["bytes_out"] for dialogue in (a, b, c)}
+    assert len(sent) == 1
 
 
 def test_http_1_0_ends_unless_it_asks_otherwise(echo):
