@@ -106,6 +106,28 @@ record_journals(struct kv *kv)
 	return STATUS_OK;
 }
 
+/* Make the names of the journals last, or have no journals. */
+static int
+name_journals(struct kv *kv)
+{
+	unsigned i;
+	int      rc;
+
+	if (kv->is_named)
+		return 0;
+	if (fsync(kv->dir) == 0) {
+		kv->is_named = true;
+		return 0;
+	}
+	rc = errno;
+	/* The kernel may have given the names up, and say so only once: make new ones.
+	 */
+	for (i = 0; i < GENERATIONS; i++)
+		journal_close(&kv->generations[i].journal);
+	generations_remove(kv);
+	return rc;
+}
+
 /*
  * Create the journals: complete, and their names on disk, before LMDB knows of them.
  * What has been done is not done again: it may be known already.
@@ -123,8 +145,8 @@ create_journals(struct kv *kv)
 			    &kv->generations[i].journal, kv->dir, names[i]);
 	if (rc == 0 && journal->first == 0)
 		rc = journal_begin(journal, 0, kv_sequence(kv) + 1);
-	if (rc == 0 && fsync(kv->dir) != 0)
-		rc = errno;
+	if (rc == 0)
+		rc = name_journals(kv);
 	return rc != 0 ? lmdb_status(rc) : record_journals(kv);
 }
 

@@ -166,6 +166,23 @@ a_journal_that_cannot_be_made_is_tried_again(void **state)
 	}
 }
 
+/* Twice: the kernel tells of a failure once, and then of a directory that is clean. */
+static void
+names_that_may_not_last_are_made_anew(void **state)
+{
+	struct kv_fixture *f = *state;
+
+	for (int i = 0; i < 2; i++) {
+		fault_arm("fsync:1:EIO:once");
+		assert_int_equal(try_put(f, "ada", "lost"), STATUS_STORAGE_FAILED);
+		assert_int_equal(fault_count(), 1);
+		assert_int_equal(access(path_in(f, "journal.0"), F_OK), -1);
+		assert_int_equal(access(path_in(f, "journal.1"), F_OK), -1);
+	}
+	must_put(f, KV_CUSTOMER, "ada", "lovelace");
+	assert_string_equal(look_up(f, KV_CUSTOMER, "ada"), "lovelace");
+}
+
 /* ---- a checkpoint under a fault ---- */
 
 #define PUTS 20
@@ -549,6 +566,7 @@ main(void)
 		TEST(what_cannot_be_taken_back_is_unknown_and_does_not_come_back),
 		TEST(writing_waits_until_the_disk_is_well),
 		TEST(a_journal_that_cannot_be_made_is_tried_again),
+		TEST(names_that_may_not_last_are_made_anew),
 		TEST(a_checkpoint_that_fails_loses_nothing),
 		TEST(writing_goes_on_when_a_checkpoint_works_again),
 		TEST(a_file_that_cannot_be_reopened_is_tried_again),
