@@ -35,6 +35,7 @@ CUSTOMERD = os.path.abspath(os.environ.get(
 
 # How long anything may take before a test gives up.  Sanitizers are slow.
 PATIENCE_S = 60
+LOG_LINES_MAX = 100_000     # that are kept of a run; of a longer one the newest half
 
 # Every scope that a token can have.
 SCOPES = ["customers.read", "customers.write", "customers.delete", "customers.private",
@@ -213,6 +214,8 @@ class Server:
             line = line.decode("utf-8", "replace").rstrip("\n")
             with changed:
                 self.log.append(line)
+                if len(self.log) > LOG_LINES_MAX:
+                    del self.log[:LOG_LINES_MAX // 2]
                 if '"event":"ready"' in line:
                     self.ready = json.loads(line)
                     changed.notify_all()
