@@ -291,6 +291,49 @@ a_scope_of_a_newer_server_grants_nothing(void **state)
 }
 
 static void
+a_token_without_scopes_may_do_nothing(void **state)
+{
+	struct domain_fixture *f = *state;
+	struct identity        who = make_token(f, 0);
+	struct key             key;
+
+	kind_record_key(&key, 0, 2);
+	overwrite(f, KV_TOKEN, key_slice(&key), SLICE("\x82\xa2id\x02\xa5store\x01"));
+	assert_int_equal(identify(f, &who), STATUS_OK);
+	assert_int_equal(who.token, 2);
+	assert_int_equal(who.store, 1);
+	assert_int_equal(who.scopes, 0);
+}
+
+static void
+a_damaged_store_keeps_no_token_out(void **state)
+{
+	struct domain_fixture *f = *state;
+	struct identity        who = make_token(f, 0);
+	struct key             key;
+
+	assert_true(who.knows_store);
+	kind_record_key(&key, 0, 1);
+	overwrite(f, KV_STORE, key_slice(&key), SLICE("no record"));
+	assert_int_equal(identify(f, &who), STATUS_OK);
+	assert_int_equal(who.token, 2);
+	assert_false(who.knows_store);
+}
+
+static void
+who_cannot_see_how_often_tokens_changed_is_nobody(void **state)
+{
+	struct domain_fixture *f = *state;
+	struct identity        who = make_token(f, 0);
+	struct key             key;
+
+	key_init(&key, 0);
+	key_text(&key, SLICE("token epoch"));
+	overwrite(f, KV_COUNTER, key_slice(&key), SLICE("short"));
+	assert_int_equal(identify(f, &who), STATUS_DAMAGED);
+}
+
+static void
 a_storage_that_fails_tells_nothing_of_a_token(void **state)
 {
 	struct domain_fixture *f = *state;
@@ -355,6 +398,9 @@ main(void)
 		T(what_a_store_demands_holds_at_once),
 		T(a_damaged_token_is_damage_not_a_wrong_token),
 		T(a_scope_of_a_newer_server_grants_nothing),
+		T(a_token_without_scopes_may_do_nothing),
+		T(a_damaged_store_keeps_no_token_out),
+		T(who_cannot_see_how_often_tokens_changed_is_nobody),
 		T(a_token_whose_secret_is_lost_can_still_be_deleted),
 		T(a_token_without_room_for_its_secret_is_refused),
 		T(a_storage_that_fails_tells_nothing_of_a_token),
