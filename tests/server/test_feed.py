@@ -202,7 +202,8 @@ def test_a_feed_is_only_so_large():
         assert server.verify()[0] == 0
         server.start()
         c = server.dial(shop.last_token["token"])
-        assert read(c, limit=1)["items"][0]["seq"] == kept
+        # By then: the last of them may leave after KEPT was read.
+        assert kept <= read(c, limit=1)["items"][0]["seq"] < 300
         quiet.close()
 
 
