@@ -255,8 +255,8 @@ def fuzz(variant, logs, env):
     return tally
 
 
-def pytest(variant, where, logs, env):
-    """Run the Python tests in WHERE, a path below tests/."""
+def pytest(variant, where, logs, env, shows=False):
+    """Run the Python tests in WHERE, a path below tests/; with SHOWS, show what they say."""
     name = where.replace("/", "-")
     log_path = os.path.join(logs, name + ".log")
     path = os.path.join(logs, name + ".xml")
@@ -264,8 +264,9 @@ def pytest(variant, where, logs, env):
         os.unlink(path)
     tally = with_junit(
         [PYTHON, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", "--junitxml=" + path,
-         os.path.join("tests", where)], path, log_path, variant, env, LONG_S_MAX)
-    if tally.failed:
+         *(["-s"] if shows else []), os.path.join("tests", where)],
+        path, log_path, variant, env, LONG_S_MAX)
+    if tally.failed or shows:
         show_log(log_path)
     return tally
 
@@ -373,7 +374,7 @@ def run_long(total, name):
                ["build/release/server", "build/release/tools", "build/release/tests"], logs):
         build_liars(total)
         count(total, "release", name, pytest, "release", found[0], logs,
-              environment("release", "long"))
+              environment("release", "long"), True)
 
 
 def clear_counts():
