@@ -45,6 +45,16 @@ def create_until_refused(c, made):
     raise AssertionError("the disk never got full")
 
 
+def create_when_there_is_room(c):
+    """The checkpoint may have to find out first, which is tried ten times a second."""
+    deadline = time.monotonic() + RESUMED_S_MAX
+    while True:
+        try:
+            return must_create(c, notes=RECORD_NOTES)
+        except Refused as refusal:
+            assert refusal.code == "STORAGE_FULL" and time.monotonic() < deadline
+
+
 def test_reads_go_on_while_the_disk_is_full_and_writes_resume():
     if why_not():
         pytest.skip(why_not())
@@ -63,9 +73,7 @@ def test_reads_go_on_while_the_disk_is_full_and_writes_resume():
                         made.append(must_create(shop.c, notes=RECORD_NOTES))
                     refusals.append(time.monotonic() - began)
                     assert shop.c.call("customer.get", {"id": first["id"]}) == first
-            began = time.monotonic()
-            made.append(must_create(shop.c, notes=RECORD_NOTES))
-            assert time.monotonic() - began < RESUMED_S_MAX
+            made.append(create_when_there_is_room(shop.c))
             # Give the room back, so that the next round has some.
             while len(made) > 20:
                 shop.c.call("customer.delete", {"id": made.pop()["id"]})
