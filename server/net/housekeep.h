@@ -19,15 +19,17 @@
 #define HOUSEKEEP_INTERVAL_MS 1000
 
 struct housekeep {
-	struct server      *server;
-	struct loop        *loop;
-	struct ev_timer     timer;
-	struct write_op     op;
-	struct loop_mail    mail;       /* brings the operation back */
+	struct server   *server;
+	struct loop     *loop;
+	struct ev_timer  timer;
+	struct write_op  op;
+	struct loop_mail mail; /* brings the operation back */
+	/* The operation's: the last piece left something over.  Not beside what the
+	 * loop looks at meanwhile, for compilers read neighbours together. */
+	bool                has_more;
 	struct trusted_time time;       /* the loop's */
 	int64_t             now_ms;     /* of the operation */
 	bool                is_pending; /* the operation is the writer's */
-	bool                has_more;   /* the last piece left something over */
 	bool                is_stopped;
 
 	/* Of the last piece and of the last checkpoint: a failure is logged once. */
