@@ -120,8 +120,7 @@ name_journals(struct kv *kv)
 		return 0;
 	}
 	rc = errno;
-	/* The kernel may have given the names up, and say so only once: make new ones.
-	 */
+	/* The kernel may have given them up, and say so only once: make new ones. */
 	for (i = 0; i < GENERATIONS; i++)
 		journal_close(&kv->generations[i].journal);
 	generations_remove(kv);

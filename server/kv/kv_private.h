@@ -153,7 +153,7 @@ struct kv {
 	struct ahead       ahead; /* what the batch will look for */
 	struct kv_snapshot base;  /* what the batch sees beneath its own */
 	bool               batch_is_open;
-	bool               is_named; /* the journals have names that last */
+	bool               is_named;    /* the journals have names that last */
 	bool               is_recorded; /* LMDB knows that there are journals */
 	enum status        room;        /* why others than deletes are refused */
 };
