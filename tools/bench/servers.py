@@ -84,12 +84,17 @@ class Server:
         raise NotImplementedError
 
     def start(self):
+        self.command_line = self.arguments()
+        self.launch()
+        self.prepare()
+
+    def launch(self):
+        """Run it, once more perhaps, until it answers."""
         log = os.path.join(self.folder, "log")
         with open(log, "wb") as file:
-            self.process = subprocess.Popen(self.arguments(), stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen(self.command_line, stdin=subprocess.DEVNULL,
                                             stdout=file, stderr=file, cwd=self.folder)
         self.wait_for_port()
-        self.prepare()
 
     def wait_for_port(self):
         deadline = time.monotonic() + READY_S_MAX
@@ -100,7 +105,7 @@ class Server:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 with open(os.path.join(self.folder, "log"), errors="replace") as log:
                     raise Failure("%s did not start:\n%s" % (self.name, log.read()[-1000:]))
-            time.sleep(0.05)
+            time.sleep(0.005)
 
     def prepare(self):
         """Put the records in."""
