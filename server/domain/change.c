@@ -3,6 +3,7 @@
 #include "proto/pack.h"
 #include "proto/reader.h"
 #include "server/domain/change.h"
+#include "server/domain/change_about.h"
 
 #define COUNTER_NAME SLICE("change")
 #define STORES_PER_TRIM 256u /* looked at in one call */
@@ -83,15 +84,6 @@ change_key(struct key *key, uint32_t store, uint64_t sequence)
 {
 	key_init(key, store);
 	key_u64(key, sequence);
-}
-
-void
-change_record_prefix(
-    struct key *key, uint32_t store, const struct kind *kind, uint64_t id)
-{
-	key_init(key, store);
-	key_text(key, kind_noun(kind));
-	key_u64(key, id);
 }
 
 static void
@@ -215,9 +207,8 @@ change_append(struct edit *edit)
 	log_put(edit->txn, &log_at, &log);
 	change_key(&key, edit->store, log.last);
 	kv_put(edit->txn, KV_CHANGE, key_slice(&key), buf_slice(buf));
-	change_record_prefix(&key, edit->store, edit->kind, edit->id);
-	key_u64(&key, log.last);
-	kv_put(edit->txn, KV_CHANGE_RECORD, key_slice(&key), SLICE(""));
+	change_about_key(&key, edit->store, edit->kind, edit->id, log.last);
+	kv_put(edit->txn, KV_CHANGE_ABOUT, key_slice(&key), SLICE(""));
 }
 
 /* ---- entries taken apart ---- */
@@ -302,23 +293,30 @@ erase_one(struct kv_txn *txn, uint32_t store, uint64_t sequence, struct buf *scr
 	kv_put(txn, KV_CHANGE, key_slice(&key), buf_slice(scratch));
 }
 
-/* The first entry about the customer behind SEQUENCE, or 0. */
+/*
+ * The first entry about the customer behind *SEQUENCE, up to LAST, or 0; *SEQUENCE
+ * becomes that one, or the last one looked at.
+ */
 static uint64_t
-next_about(struct kv_txn *txn, uint32_t store, uint64_t id, uint64_t sequence)
+next_about(
+    struct kv_txn *txn, uint32_t store, uint64_t id, uint64_t *sequence, uint64_t last)
 {
-	struct key     prefix, from;
-	struct kv_scan scan;
-	struct slice   key, value;
-	uint64_t       found = 0;
+	struct change_walk walk = {
+		.txn = txn,
+		.store = store,
+		.kind = kind_of(RECORD_CUSTOMER),
+		.id = id,
+		.at = *sequence + 1,
+		.end = last,
+	};
+	uint64_t found = 0;
 
-	change_record_prefix(&prefix, store, kind_of(RECORD_CUSTOMER), id);
-	from = prefix;
-	key_u64(&from, sequence + 1);
-	kv_scan_begin(
-	    &scan, txn, KV_CHANGE_RECORD, key_slice(&prefix), key_slice(&from));
-	if (kv_scan_next(&scan, &key, &value))
-		key_take_last_u64(&key, &found);
-	kv_scan_end(&scan);
+	change_walk_next(&walk, &found);
+	change_walk_end(&walk);
+	if (found != 0)
+		*sequence = found;
+	else /* of the last era not more than there is: others will follow */
+		*sequence = walk.at - 1 < last ? walk.at - 1 : last;
 	return found;
 }
 
@@ -326,15 +324,15 @@ bool
 change_erase(struct kv_txn *txn, uint32_t store, uint64_t id, uint64_t *sequence,
     unsigned count_max, struct buf *scratch)
 {
-	for (unsigned i = 0; i < count_max; i++) {
-		uint64_t next = next_about(txn, store, id, *sequence);
+	uint64_t last = change_last(txn, store);
 
-		if (next == 0)
-			return true;
-		erase_one(txn, store, next, scratch);
-		*sequence = next;
+	for (unsigned i = 0; i < count_max && *sequence < last; i++) {
+		uint64_t found = next_about(txn, store, id, sequence, last);
+
+		if (found != 0)
+			erase_one(txn, store, found, scratch);
 	}
-	return false;
+	return *sequence >= last;
 }
 
 struct oldest {
@@ -371,11 +369,10 @@ drop(struct kv_txn *txn, const struct oldest *oldest)
 	struct key entry, about;
 
 	change_key(&entry, oldest->store, oldest->sequence);
-	change_record_prefix(
-	    &about, oldest->store, oldest->change.kind, (uint64_t)oldest->change.id);
-	key_u64(&about, oldest->sequence);
+	change_about_key(&about, oldest->store, oldest->change.kind,
+	    (uint64_t)oldest->change.id, oldest->sequence);
 	kv_del(txn, KV_CHANGE, key_slice(&entry));
-	kv_del(txn, KV_CHANGE_RECORD, key_slice(&about));
+	kv_del(txn, KV_CHANGE_ABOUT, key_slice(&about));
 	log_resize(txn, oldest->store, oldest->sequence, oldest->bytes, 0);
 }
 

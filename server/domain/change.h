@@ -25,11 +25,8 @@
 /* Append what EDIT changed. */
 void change_append(struct edit *edit);
 
-/* Where an entry is, and the entries about one record, each of which a sequence ends.
- */
+/* Where an entry is. */
 void change_key(struct key *key, uint32_t store, uint64_t sequence);
-void change_record_prefix(
-    struct key *key, uint32_t store, const struct kind *kind, uint64_t id);
 
 /* What is kept about the log of a store, beside its entries. */
 struct change_log {
@@ -70,7 +67,7 @@ bool change_pack(struct slice value, struct slice set, struct buf *buf);
 
 /*
  * Remove the values from the entries about one customer, from the one behind
- * *SEQUENCE on, at most COUNT_MAX of them; *SEQUENCE becomes the last one done.
+ * *SEQUENCE on, at most COUNT_MAX of them; *SEQUENCE becomes the last one looked at.
  * True when none is left.
  */
 bool change_erase(struct kv_txn *txn, uint32_t store, uint64_t id, uint64_t *sequence,

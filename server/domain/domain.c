@@ -6,6 +6,7 @@
 #include "server/base/clock.h"
 #include "server/domain/anonymize.h"
 #include "server/domain/change.h"
+#include "server/domain/change_about.h"
 #include "server/domain/domain_private.h"
 #include "server/domain/feed.h"
 #include "server/domain/idempotency.h"
@@ -105,6 +106,12 @@ domain_open(
 	}
 	*out = domain;
 	return STATUS_OK;
+}
+
+bool
+domain_upgrade(struct domain *domain, struct kv_txn *txn)
+{
+	return change_about_upgrade(txn, &domain->upgrade_place);
 }
 
 void

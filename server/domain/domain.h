@@ -37,6 +37,13 @@ enum status domain_open(
 void domain_close(struct domain *domain);
 
 /*
+ * Bring a piece of what an older server has left into the form of today, in a batch of
+ * its own.  To be called before anything else is done, until it is true: then nothing is
+ * left.  A crash in between costs nothing.
+ */
+bool domain_upgrade(struct domain *domain, struct kv_txn *txn);
+
+/*
  * Goes up whenever a token or a store was changed and committed.  An identity with
  * another epoch must be read again.  domain_committed() is the writer's: to be called
  * after a batch is on disk and before its operations are answered.

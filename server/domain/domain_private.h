@@ -22,6 +22,7 @@ struct domain {
 	uint64_t
 	    token_epoch_next; /* the writer's: of what the open batch would make it */
 	struct change_place trim_place; /* the writer's: which old changes are next */
+	struct key          upgrade_place; /* what is left of an older server's index */
 };
 
 /* The keyed hash of SECRET, TOKEN_HASH_BYTES long: what is kept in its place. */

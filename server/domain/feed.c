@@ -2,6 +2,8 @@
 #include "proto/pack.h"
 #include "proto/reader.h"
 #include "server/domain/change.h"
+#include "server/domain/change_about.h"
+#include "server/domain/domain_private.h"
 #include "server/domain/index.h"
 
 #define FEED_PAGE_BYTES (RESULT_BYTES_MAX - CHANGE_BYTES_MAX)
@@ -200,29 +202,29 @@ static enum status
 fill_from_record(const struct feed_view *view, struct kv_txn *txn,
     struct feed_page *page, struct buf *buf)
 {
-	size_t         begin = buf->len;
-	struct kv_scan scan;
-	struct key     prefix, from;
-	struct slice   key, value;
-	enum status    status = STATUS_OK;
-	uint64_t       sequence = 0;
-	bool           more = false;
+	struct change_walk walk = {
+		.txn = txn,
+		.store = view->store,
+		.kind = view->kind,
+		.id = view->id,
+		.at = page->after + 1,
+		.end = page->last,
+	};
+	size_t       begin = buf->len;
+	struct slice value;
+	enum status  status = STATUS_OK;
+	uint64_t     sequence = 0;
+	bool         more = false;
 
-	change_record_prefix(&prefix, view->store, view->kind, view->id);
-	from = prefix;
-	key_u64(&from, page->after + 1);
-	kv_scan_begin(
-	    &scan, txn, KV_CHANGE_RECORD, key_slice(&prefix), key_slice(&from));
-	while (status == STATUS_OK && kv_scan_next(&scan, &key, &value)) {
+	while (status == STATUS_OK && change_walk_next(&walk, &sequence)) {
 		more = is_full(page, buf->len - begin);
-		if (more || !key_take_last_u64(&key, &sequence) ||
-		    !get_change(txn, view->store, sequence, &value))
+		if (more || !get_change(txn, view->store, sequence, &value))
 			break;
 		status = take(view, page, value, buf);
 	}
-	kv_scan_end(&scan);
+	change_walk_end(&walk);
 	if (status == STATUS_OK && txn->status == STATUS_OK && !more)
-		page->after = page->last;
+		page->after = walk.at > page->last ? page->last : walk.at - 1;
 	return status;
 }
 
@@ -376,39 +378,56 @@ add_entry(struct call *call, struct kv_txn *txn, const struct feed_view *view,
 	return txn->status;
 }
 
-/* Add the changes of the record, the newest first; *NEXT: the last one, or 0. */
+/* Where the history that CALL asks for begins and how far the feed may reach back. */
+static void
+history_bounds(struct call *call, struct kv_txn *txn, struct change_walk *walk)
+{
+	uint64_t last = change_last(txn, walk->store);
+	uint64_t max = call->domain->options.change_keep_max;
+
+	walk->at = last + 1;
+	if (args_have(&call->args, ARG_BEFORE) &&
+	    (uint64_t)args_integer(&call->args, ARG_BEFORE) < walk->at)
+		walk->at = (uint64_t)args_integer(&call->args, ARG_BEFORE);
+	walk->end = last > max ? last - max + 1 : 1;
+}
+
+/*
+ * Add the changes of the record, the newest first; *NEXT: those below it are still to
+ * come, or 0.
+ */
 static enum status
 add_entries(struct call *call, struct kv_txn *txn, const struct feed_view *view,
     uint32_t *count, uint64_t *next)
 {
-	size_t         begin = call->result->len;
-	struct kv_scan scan;
-	struct key     prefix, below;
-	struct slice   key, value;
-	uint64_t       sequence = 0;
-	enum status    status = STATUS_OK;
+	struct change_walk walk = {
+		.txn = txn,
+		.store = view->store,
+		.kind = view->kind,
+		.id = view->id,
+		.backwards = true,
+	};
+	size_t       begin = call->result->len;
+	struct slice value;
+	uint64_t     sequence = 0, taken = 0;
+	enum status  status = STATUS_OK;
+	bool         more = false;
 
-	change_record_prefix(&prefix, view->store, view->kind, view->id);
-	below = prefix;
-	if (args_have(&call->args, ARG_BEFORE))
-		key_u64(&below, (uint64_t)args_integer(&call->args, ARG_BEFORE));
-	else
-		key_u64(&below, UINT64_MAX);
-	kv_scan_back(
-	    &scan, txn, KV_CHANGE_RECORD, key_slice(&prefix), key_slice(&below));
-	while (status == STATUS_OK && kv_scan_next(&scan, &key, &value)) {
-		if (*count == wanted(call) ||
-		    call->result->len - begin >= FEED_PAGE_BYTES) {
-			*next = sequence;
-			break;
-		}
-		if (!key_take_last_u64(&key, &sequence) ||
-		    !get_change(txn, view->store, sequence, &value))
+	history_bounds(call, txn, &walk);
+	while (status == STATUS_OK && change_walk_next(&walk, &sequence)) {
+		more = *count == wanted(call) ||
+		       call->result->len - begin >= FEED_PAGE_BYTES;
+		if (more || !get_change(txn, view->store, sequence, &value))
 			break;
 		status = add_entry(call, txn, view, value);
+		taken = sequence;
 		++*count;
 	}
-	kv_scan_end(&scan);
+	change_walk_end(&walk);
+	if (more)
+		*next = taken;
+	else if (walk.at > walk.end)
+		*next = walk.at;
 	return status != STATUS_OK ? status : txn->status;
 }
 
@@ -438,7 +457,8 @@ feed_history(struct call *call, struct kv_txn *txn)
 		pack_nil(call->result);
 	/* Of a customer who was deleted there is a history; of one who never was, none.
 	 */
-	if (status == STATUS_OK && count == 0 && !customer_exists(call, txn, view.id))
+	if (status == STATUS_OK && count == 0 && next == 0 &&
+	    !customer_exists(call, txn, view.id))
 		status = txn->status != STATUS_OK ? txn->status : STATUS_NOT_FOUND;
 	return status;
 }

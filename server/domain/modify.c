@@ -2,7 +2,6 @@
 
 #include "proto/pack.h"
 #include "proto/reader.h"
-#include "server/domain/change.h"
 #include "server/domain/customer.h"
 #include "server/domain/domain_private.h"
 #include "server/domain/edit.h"
@@ -153,8 +152,6 @@ modify_fetch(struct call *call, struct kv_txn *txn)
 		return false;
 	kind_record_key(&key, store, id);
 	kv_fetch(txn, kind->records, key_slice(&key));
-	change_record_prefix(&key, store, kind, id);
-	kv_fetch(txn, KV_CHANGE_RECORD, key_slice(&key));
 	return true;
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "server/domain/change.h"
+#include "server/domain/change_about.h"
 #include "server/domain/domain.h"
 #include "server/domain/index.h"
 #include "server/domain/kind.h"
@@ -340,7 +341,7 @@ each_change(struct verify *verify, struct slice key, struct slice value)
 {
 	struct slice  rest = key, nothing;
 	struct change change;
-	struct key    about, before;
+	struct key    about, old, before;
 	uint32_t      store = 0;
 	uint64_t      sequence = 0;
 
@@ -367,10 +368,11 @@ each_change(struct verify *verify, struct slice key, struct slice value)
 	verify->sequence = sequence;
 	if (sequence > verify->log.uncounted)
 		verify->bytes += value.len;
-	change_record_prefix(&about, store, change.kind, (uint64_t)change.id);
-	key_u64(&about, sequence);
-	if (!has(verify, KV_CHANGE_RECORD, key_slice(&about), &nothing))
-		complain_entry(verify, KV_CHANGE_RECORD, key_slice(&about),
+	change_about_key(&about, store, change.kind, (uint64_t)change.id, sequence);
+	change_about_key_before(&old, &about);
+	if (!has(verify, KV_CHANGE_ABOUT, key_slice(&about), &nothing) &&
+	    !has(verify, KV_CHANGE_RECORD, key_slice(&old), &nothing))
+		complain_entry(verify, KV_CHANGE_ABOUT, key_slice(&about),
 		    "missing, but there is the change");
 }
 
@@ -391,7 +393,7 @@ each_counter(struct verify *verify, struct slice key, struct slice value)
 }
 
 static void
-each_change_record(struct verify *verify, struct slice key, struct slice value)
+each_change_about(struct verify *verify, struct slice key, struct slice value)
 {
 	struct slice front = key, back = key;
 	struct key   of_change;
@@ -403,7 +405,7 @@ each_change_record(struct verify *verify, struct slice key, struct slice value)
 	change_key(&of_change, store, sequence);
 	if (!has(verify, KV_CHANGE, key_slice(&of_change), &value))
 		complain_entry(
-		    verify, KV_CHANGE_RECORD, key, "names a change that is not there");
+		    verify, KV_CHANGE_ABOUT, key, "names a change that is not there");
 }
 
 static void
@@ -412,7 +414,7 @@ verify_changes(struct verify *verify)
 	open_changes(verify, 0);
 	walk(verify, KV_CHANGE, each_change);
 	close_changes(verify);
-	walk(verify, KV_CHANGE_RECORD, each_change_record);
+	walk(verify, KV_CHANGE_ABOUT, each_change_about);
 }
 
 static void
@@ -496,6 +498,7 @@ static const struct {
 	each_fn      *each;
 } others[] = {
 	{ KV_META,               each_other },
+	{ KV_CHANGE_RECORD,      each_other },
 	{ KV_COUNTER,            each_counter },
 	{ KV_TOKEN_HASH,         each_token_hash },
 	{ KV_SECRET,             each_secret },

@@ -149,7 +149,10 @@ load(struct kv *kv, uint64_t *format)
 		rc = 0; /* not ours: the caller will see it */
 	else if (rc == 0 && *format >= FORMAT_OLDEST && *format <= KV_FORMAT &&
 		 (rc = load_tables(kv, mdb)) == 0) {
-		/* The formats before this one lack the journal, and nothing else. */
+		/*
+		 * Format 1 lacks the journal.  Before format 3 KV_CHANGE_RECORD was in
+		 * use, which whoever owns the tables sees to.
+		 */
 		if (!kv->read_only && *format < KV_FORMAT)
 			rc = lmdb_put_number(kv, mdb, META_FORMAT, KV_FORMAT);
 		if (rc == 0)

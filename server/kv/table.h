@@ -2,7 +2,8 @@
  * table -- the ordered tables of the database, said once.
  *
  * A key starts with the store (key.h), but for the tables of the whole server.
- * Names are on disk: never reuse one for another meaning.
+ * Names are in the file and numbers in the journals: never reuse one for another
+ * meaning, and add rows at the end only.
  */
 
 #ifndef KV_TABLE_H
@@ -37,10 +38,11 @@
 	X(TAG,                "tag",                 1)                                                     \
 	X(TAG_UNIQUE,         "tag_unique",          1)                                                     \
 	X(CHANGE,             "change",              0) /* store, sequence -> change */                     \
-	X(CHANGE_RECORD,      "change_record",       0) /* store, kind, id, sequence -> nothing */          \
+	X(CHANGE_RECORD,      "change_record",       0) /* as CHANGE_ABOUT before format 3, without era */  \
 	X(IDEMPOTENCY,        "idempotency",         0) /* store, token, key -> first answer */             \
 	X(IDEMPOTENCY_DUE,    "idempotency_due",     0) /* time, store, token, key -> nothing */            \
-	X(IDEMPOTENCY_RECORD, "idempotency_record",  0) /* store, customer, token, key -> nothing */
+	X(IDEMPOTENCY_RECORD, "idempotency_record",  0) /* store, customer, token, key -> nothing */        \
+	X(CHANGE_ABOUT,       "change_about",        0) /* store, era, kind, id, sequence -> nothing */
 
 enum kv_table {
 #define X(name, disk, cached) KV_##name,

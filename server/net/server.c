@@ -154,6 +154,28 @@ open_storage(struct server *server, char *why, size_t why_size)
 	return kv_open(&server->kv, &options, why, why_size) == STATUS_OK;
 }
 
+/* Each piece in a batch of its own. */
+static enum status
+run_upgrade(struct server *server)
+{
+	struct kv_batch *batch;
+	struct kv_txn    txn;
+	enum status      status;
+	bool             done = false;
+
+	do {
+		if ((status = kv_batch_begin(server->kv, &batch)) != STATUS_OK)
+			return status;
+		kv_write(batch, &txn);
+		done = domain_upgrade(server->domain, &txn);
+		if ((status = txn.status) == STATUS_OK)
+			status = kv_batch_commit(batch);
+		else
+			kv_batch_abort(batch);
+	} while (!done && status == STATUS_OK);
+	return status;
+}
+
 static bool
 open_domain(struct server *server, char *why, size_t why_size)
 {
@@ -174,6 +196,8 @@ open_domain(struct server *server, char *why, size_t why_size)
 		else
 			kv_batch_abort(batch);
 	}
+	if (status == STATUS_OK)
+		status = run_upgrade(server);
 	return status == STATUS_OK ||
 	       refuse(why, why_size, "cannot read the database in %s: %s",
 		   server->options->data, status_info(status)->text);

@@ -320,7 +320,7 @@ domain_fixture_setup(void **state)
 {
 	static const struct domain_options options = {
 		.change_keep_ms = 1000LL * 3600 * 1000,
-		.change_keep_max = 1000000,
+		.change_keep_max = 100 * 1000 * 1000,
 		.change_keep_bytes = 1024 * 1024 * 1024,
 	};
 	struct domain_fixture *f = calloc(1, sizeof(*f));

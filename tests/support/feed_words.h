@@ -39,6 +39,12 @@ void gone(struct domain_fixture *f, const char *args, uint64_t oldest, uint64_t 
 /* Drop what KEEP does not cover, COUNT_MAX entries at a time. */
 void trim(struct domain_fixture *f, const struct change_keep *keep, unsigned count_max);
 
+/* What is kept about the log of STORE, beside its entries. */
+struct change_log log_of(struct domain_fixture *f, uint32_t store);
+
+/* Put the numbers of LOG, so many of them, in the place of what store 1 has. */
+void put_log(struct domain_fixture *f, const struct change_log *log, unsigned count);
+
 /* Drop all but the newest COUNT of each store. */
 void keep_only(struct domain_fixture *f, uint64_t count);
 

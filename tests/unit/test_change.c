@@ -169,38 +169,6 @@ verify_sees_a_gap_and_a_wrong_end(void **state)
 
 /* ---- bytes ---- */
 
-static struct change_log
-log_of(struct domain_fixture *f, uint32_t store)
-{
-	struct change_log log;
-	struct kv_txn     txn;
-
-	kv_read(f->snapshot, &txn);
-	change_log_get(&txn, store, &log);
-	assert_int_equal(txn.status, STATUS_OK);
-	return log;
-}
-
-/* Put the numbers of LOG, so many of them, in the place of what store 1 has. */
-static void
-put_log(struct domain_fixture *f, const struct change_log *log, unsigned count)
-{
-	const uint64_t   numbers[] = { log->last, log->bytes, log->uncounted };
-	struct kv_batch *batch;
-	struct kv_txn    txn;
-	struct key       key, value;
-
-	key_init(&key, 1);
-	key_text(&key, SLICE("change"));
-	key_init_bare(&value);
-	for (unsigned i = 0; i < count; i++)
-		key_u64(&value, numbers[i]);
-	assert_int_equal(kv_batch_begin(f->storage->kv, &batch), STATUS_OK);
-	kv_write(batch, &txn);
-	kv_put(&txn, KV_COUNTER, key_slice(&key), key_slice(&value));
-	assert_int_equal(kv_batch_commit(batch), STATUS_OK);
-}
-
 /* Keep so many bytes of each store. */
 static void
 keep_bytes(struct domain_fixture *f, uint64_t bytes)

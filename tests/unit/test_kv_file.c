@@ -267,7 +267,7 @@ a_database_of_somebody_else_is_refused(void **state)
 static void
 a_newer_format_is_refused(void **state)
 {
-	static const char  format[] = "\0\0\0\0\0\0\0\3";
+	static const char  format[8] = { [7] = KV_FORMAT + 1 };
 	struct kv_fixture *f = *state;
 	char               stored[16];
 	uint64_t           sum = XXH3_64bits("meta", 4);

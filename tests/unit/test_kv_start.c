@@ -96,7 +96,7 @@ a_file_from_before_the_journal_is_taken_over(void **state)
 	assert_int_equal(kv_sequence(f->kv), 1);
 	must_put(f, KV_CUSTOMER, "eve", "moriarty");
 	must_close(f);
-	assert_int_equal(low_byte_of(f, "format", false), 2);
+	assert_int_equal(low_byte_of(f, "format", false), KV_FORMAT);
 	must_open(f);
 	assert_string_equal(look_up(f, KV_CUSTOMER, "ada"), "lovelace");
 	assert_string_equal(look_up(f, KV_CUSTOMER, "eve"), "moriarty");
@@ -110,7 +110,7 @@ a_file_of_no_format_is_refused(void **state)
 	must_close(f);
 	put_number(f, "format", 0);
 	must_refuse(f, STATUS_STORAGE_FAILED, "not a database of customerd");
-	put_number(f, "format", 2);
+	put_number(f, "format", KV_FORMAT);
 	put_raw(f, "meta", "journal", SLICE("short"));
 	must_refuse(f, STATUS_DAMAGED, "checksum");
 	put_number(f, "journal", 0);
