@@ -7,6 +7,7 @@
 
 #define COUNTER_NAME SLICE("change")
 #define STORES_PER_TRIM 256u /* looked at in one call */
+#define DROPPED_AT_ONCE 64u  /* found by one walk, counted by one write */
 
 static const char *const op_words[] = { "create", "update", "delete" };
 
@@ -146,19 +147,12 @@ change_log_get(struct kv_txn *txn, uint32_t store, struct change_log *log)
 
 /* The entry SEQUENCE, which took BEFORE bytes, takes AFTER now. */
 static void
-log_resize(
-    struct kv_txn *txn, uint32_t store, uint64_t sequence, size_t before, size_t after)
+log_resize(struct change_log *log, uint64_t sequence, size_t before, size_t after)
 {
-	struct change_log log;
-	struct key        key;
-
-	log_key(&key, store);
-	log_get(txn, &key, &log);
-	if (txn->status != STATUS_OK || sequence <= log.uncounted)
+	if (sequence <= log->uncounted)
 		return;
-	log.bytes -= before < log.bytes ? before : log.bytes;
-	log.bytes += after;
-	log_put(txn, &key, &log);
+	log->bytes -= before < log->bytes ? before : log->bytes;
+	log->bytes += after;
 }
 
 uint64_t
@@ -276,9 +270,10 @@ change_pack(struct slice value, struct slice set, struct buf *buf)
 static void
 erase_one(struct kv_txn *txn, uint32_t store, uint64_t sequence, struct buf *scratch)
 {
-	struct slice value;
-	struct key   key;
-	bool         is_sound;
+	struct change_log log;
+	struct slice      value;
+	struct key        key, log_at;
+	bool              is_sound;
 
 	change_key(&key, store, sequence);
 	if (!kv_get(txn, KV_CHANGE, key_slice(&key), &value))
@@ -289,7 +284,10 @@ erase_one(struct kv_txn *txn, uint32_t store, uint64_t sequence, struct buf *scr
 		txn->status = is_sound ? STATUS_NO_MEMORY : STATUS_DAMAGED;
 		return;
 	}
-	log_resize(txn, store, sequence, value.len, scratch->len);
+	log_key(&log_at, store);
+	log_get(txn, &log_at, &log);
+	log_resize(&log, sequence, value.len, scratch->len);
+	log_put(txn, &log_at, &log);
 	kv_put(txn, KV_CHANGE, key_slice(&key), buf_slice(scratch));
 }
 
@@ -335,59 +333,90 @@ change_erase(struct kv_txn *txn, uint32_t store, uint64_t id, uint64_t *sequence
 	return *sequence >= last;
 }
 
-struct oldest {
-	uint32_t      store;
+/* What trimming must know of an entry. */
+struct old {
 	uint64_t      sequence;
-	bool          is_sound; /* CHANGE and BYTES are known */
 	struct change change;
 	size_t        bytes;
 };
 
-/* The oldest entry that is not before FROM.  False: none is. */
+/*
+ * The oldest entries that are not before *AT, of one store, up to the first that is
+ * damaged; at most *COUNT of them, which becomes how many.  *AT becomes where the first
+ * is, also if that is damaged.  False: there is none.
+ */
 static bool
-find_oldest(struct kv_txn *txn, const struct change_place *from, struct oldest *oldest)
+collect(struct kv_txn *txn, struct change_place *at, struct old *olds, unsigned *count)
 {
+	unsigned       count_max = *count;
+	bool           found = false, is_sound = true;
 	struct kv_scan scan;
 	struct key     begin;
-	struct slice   key = { NULL, 0 }, value;
 
-	change_key(&begin, from->store, from->sequence);
+	*count = 0;
+	change_key(&begin, at->store, at->sequence);
 	kv_scan_begin(&scan, txn, KV_CHANGE, SLICE(""), key_slice(&begin));
-	oldest->is_sound =
-	    kv_scan_next(&scan, &key, &value) && change_decode(&oldest->change, value);
-	oldest->bytes = oldest->is_sound ? value.len : 0;
+	while (is_sound && *count < count_max) {
+		struct slice        key = { NULL, 0 }, value;
+		struct change_place place;
+		struct old         *old = &olds[*count];
+
+		is_sound = kv_scan_next(&scan, &key, &value) &&
+			   change_decode(&old->change, value);
+		if (txn->status == STATUS_DAMAGED)
+			txn->status = STATUS_OK; /* of one value: the key is there */
+		if (txn->status != STATUS_OK || !key_take_u32(&key, &place.store) ||
+		    !key_take_u64(&key, &place.sequence) ||
+		    (found && place.store != at->store))
+			break;
+		if (!found)
+			*at = place;
+		found = true;
+		old->sequence = place.sequence;
+		old->bytes = is_sound ? value.len : 0;
+		*count += is_sound;
+	}
 	kv_scan_end(&scan);
-	if (txn->status == STATUS_DAMAGED)
-		txn->status = STATUS_OK; /* of one value: the key is there */
-	return txn->status == STATUS_OK && key_take_u32(&key, &oldest->store) &&
-	       key_take_u64(&key, &oldest->sequence);
+	return found;
+}
+
+static bool
+must_leave(
+    const struct change_log *log, const struct old *old, const struct change_keep *keep)
+{
+	return old->change.time < keep->from_ms ||
+	       log->last - old->sequence >= keep->max || log->bytes > keep->bytes;
 }
 
 static void
-drop(struct kv_txn *txn, const struct oldest *oldest)
+drop(struct kv_txn *txn, uint32_t store, const struct old *old, struct change_log *log)
 {
 	struct key entry, about;
 
-	change_key(&entry, oldest->store, oldest->sequence);
-	change_about_key(&about, oldest->store, oldest->change.kind,
-	    (uint64_t)oldest->change.id, oldest->sequence);
+	change_key(&entry, store, old->sequence);
+	change_about_key(
+	    &about, store, old->change.kind, (uint64_t)old->change.id, old->sequence);
 	kv_del(txn, KV_CHANGE, key_slice(&entry));
 	kv_del(txn, KV_CHANGE_ABOUT, key_slice(&about));
-	log_resize(txn, oldest->store, oldest->sequence, oldest->bytes, 0);
+	log_resize(log, old->sequence, old->bytes, 0);
 }
 
-/* A damaged entry stays, and keeps those of its own store alone. */
-static bool
-must_leave(
-    struct kv_txn *txn, const struct oldest *oldest, const struct change_keep *keep)
+/* Drop those of the COUNT oldest of STORE that KEEP does not cover: how many. */
+static unsigned
+drop_some(struct kv_txn *txn, uint32_t store, const struct old *olds, unsigned count,
+    const struct change_keep *keep)
 {
 	struct change_log log;
+	struct key        log_at;
+	unsigned          dropped = 0;
 
-	if (!oldest->is_sound)
-		return false;
-	change_log_get(txn, oldest->store, &log);
-	return oldest->change.time < keep->from_ms ||
-	       log.last - oldest->sequence >= keep->max || log.bytes > keep->bytes;
+	log_key(&log_at, store);
+	log_get(txn, &log_at, &log);
+	while (dropped < count && must_leave(&log, &olds[dropped], keep))
+		drop(txn, store, &olds[dropped++], &log);
+	if (dropped > 0)
+		log_put(txn, &log_at, &log);
+	return dropped;
 }
 
 bool
@@ -395,26 +424,29 @@ change_trim(struct kv_txn *txn, struct change_place *place,
     const struct change_keep *keep, unsigned count_max)
 {
 	struct change_place at = *place;
-	struct oldest       oldest;
+	struct old          olds[DROPPED_AT_ONCE];
 	bool                is_first = true; /* of its store, in this call */
 
 	for (unsigned dropped = 0, stores = 0; stores < STORES_PER_TRIM;) {
-		if (dropped == count_max)
+		unsigned left = count_max - dropped;
+		unsigned count = left < DROPPED_AT_ONCE ? left : DROPPED_AT_ONCE;
+		unsigned gone;
+
+		if (count == 0)
 			return false;
-		if (!find_oldest(txn, &at, &oldest)) {
+		if (!collect(txn, &at, olds, &count)) {
 			*place = (struct change_place){ 0 };
 			return true;
 		}
-		at = (struct change_place){ oldest.store, oldest.sequence };
 		if (is_first)
 			*place = at; /* what is dropped behind it may come back */
 		is_first = false;
-		if (must_leave(txn, &oldest, keep)) {
-			drop(txn, &oldest);
-			dropped++;
-			at.sequence++;
-		} else {
-			at = (struct change_place){ oldest.store + 1, 0 };
+		gone = drop_some(txn, at.store, olds, count, keep);
+		dropped += gone;
+		if (gone > 0 && gone == count) {
+			at.sequence = olds[gone - 1].sequence + 1;
+		} else { /* one stays, and a damaged one keeps those of its own store */
+			at = (struct change_place){ at.store + 1, 0 };
 			*place = at; /* behind the last one: 0 again */
 			is_first = true;
 			stores++;

@@ -154,6 +154,23 @@ a_damaged_entry_is_reported_and_keeps_its_own_store_only(void **state)
 }
 
 static void
+many_leave_at_once_up_to_a_damaged_one(void **state)
+{
+	struct domain_fixture *f = *state;
+
+	make(f, "a@example.com");
+	touch(f, 1, 299);
+	keep_only(f, 150);
+	must_verify(f);
+	gone(f, "{'after': 149}", 151, 300);
+	spoil(f, 1, 230, "no entry");
+	keep_only(f, 1);
+	gone(f, "{'after': 228}", 230, 300);
+	assert_string_equal(
+	    numbers(f, READ, "{'after': 230, 'limit': 1}"), "231 next 231 last 300 ");
+}
+
+static void
 verify_sees_a_gap_and_a_wrong_end(void **state)
 {
 	struct domain_fixture *f = *state;
@@ -305,6 +322,7 @@ main(void)
 		T(every_store_gets_its_turn),
 		T(nobody_looks_again_where_changes_have_left),
 		T(a_damaged_entry_is_reported_and_keeps_its_own_store_only),
+		T(many_leave_at_once_up_to_a_damaged_one),
 		T(verify_sees_a_gap_and_a_wrong_end),
 		T(the_oldest_leave_until_the_bytes_are_few_enough),
 		T(what_is_forgotten_is_not_counted_any_more),
