@@ -311,17 +311,20 @@ static const struct mapping customer_links[] = {
 
 /* Only the record's link is missing in them: each answer has thirty. */
 #define PIECE(text) { text, sizeof(text) - 1 }
-#define RELATION(name)                                                                     \
+#define RELATION_TO(name, destination)                                                     \
 	{ name, { PIECE("\"" name "\":{\"links\":{\"self\":\""),                          \
-		PIECE("/relationships/" name "\",\"related\":\""), PIECE("/" name "\"}") } }
+		PIECE("/relationships/" name "\",\"related\":\""), PIECE("/" name "\"}") },   \
+	  destination }
+#define RELATION(name) RELATION_TO(name, NULL)
 
 static const struct relation customer_relations[] = {
-	RELATION("customer_group"), RELATION("customer_addresses"),
+	RELATION_TO("customer_group", &commercelayer_to_group), RELATION("customer_addresses"),
 	RELATION("customer_payment_sources"), RELATION("customer_subscriptions"),
 	RELATION("orders"), RELATION("order_subscriptions"), RELATION("returns"),
-	RELATION("sku_lists"), RELATION("attachments"), RELATION("events"), RELATION("tags"),
-	RELATION("jwt_customer"), RELATION("jwt_markets"), RELATION("jwt_stock_locations"),
-	RELATION("event_stores"), { NULL }
+	RELATION("sku_lists"), RELATION("attachments"), RELATION("events"),
+	RELATION_TO("tags", &commercelayer_to_tags),
+	RELATION_TO("jwt_customer", &commercelayer_to_nobody), RELATION("jwt_markets"),
+	RELATION("jwt_stock_locations"), RELATION("event_stores"), { NULL }
 };
 
 static const struct mapping group_fields[] = {
@@ -335,7 +338,8 @@ static const struct mapping group_fields[] = {
 };
 
 static const struct relation group_relations[] = {
-	RELATION("customers"), RELATION("markets"), RELATION("attachments"), { NULL }
+	RELATION_TO("customers", &commercelayer_to_customers), RELATION("markets"),
+	RELATION("attachments"), { NULL }
 };
 
 static const struct mapping tag_fields[] = {

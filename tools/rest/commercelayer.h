@@ -30,6 +30,8 @@ bool commercelayer_check_query(struct work *work);
 
 /* Whether RESOURCE has the relationship NAME. */
 bool commercelayer_is_relation(const struct resource *resource, struct slice name);
+const struct relation *commercelayer_relation(
+    const struct resource *resource, struct slice name); /* NULL: there is none */
 
 /* ---- commercelayer_query.c ---- */
 
@@ -89,8 +91,13 @@ const char *commercelayer_self(
 /* Whether the query asks to include NAME. */
 bool commercelayer_includes(const struct work *work, const char *name);
 
-/* Whether it asks for any records that one of KIND leads to. */
-bool commercelayer_includes_any(const struct work *work, enum record_kind kind);
+/* Whether it asks for any records that RESOURCE leads to. */
+bool commercelayer_includes_any(
+    const struct work *work, const struct resource *resource);
+
+/* Where relationships lead to, for the rows of the resources. */
+extern const struct destination commercelayer_to_group, commercelayer_to_tags,
+    commercelayer_to_customers, commercelayer_to_nobody;
 
 /* The groups and tags that a customer is in; NULL: not known yet, or gone. */
 const struct answer *commercelayer_group_of(
@@ -105,8 +112,8 @@ void commercelayer_write_identifier(
 void commercelayer_write_included(struct out *out, struct work *work,
     const struct resource *resource, struct slice record);
 
-/* The `data` of the relationship NAME of a record. */
-void commercelayer_write_linkage(
-    struct out *out, struct work *work, const struct parts *record, const char *name);
+/* The `data` of RELATION of a record. */
+void commercelayer_write_linkage(struct out *out, struct work *work,
+    const struct parts *record, const struct relation *relation);
 
 #endif

@@ -125,6 +125,7 @@ write_group_linkage(struct out *out, struct work *work, const struct parts *cust
 {
 	const struct answer *group = commercelayer_group_of(work, customer);
 
+	out_key(out, "data");
 	if (group != NULL)
 		commercelayer_write_identifier(
 		    out, &commercelayer_groups, group->result);
@@ -138,6 +139,7 @@ write_tag_linkage(struct out *out, struct work *work, const struct parts *custom
 	const struct answer *tag;
 	struct reader        reader;
 
+	out_key(out, "data");
 	out_open(out, '[');
 	reader_init(&reader, customer->field[CUSTOMER_TAGS]);
 	for (uint32_t i = reader_array(&reader); i > 0; i--) {
@@ -149,86 +151,104 @@ write_tag_linkage(struct out *out, struct work *work, const struct parts *custom
 	out_close(out, ']');
 }
 
-/* What is not one of these leads to nothing, or to an empty list. */
-void
-commercelayer_write_linkage(
-    struct out *out, struct work *work, const struct parts *record, const char *name)
+static void
+write_no_linkage(struct out *out, struct work *work, const struct parts *record)
 {
-	if (strcmp(name, "customers") == 0) {
-		write_member_linkage(out, work, record);
+	(void)work;
+	(void)record;
+	out_key(out, "data");
+	out_nil(out);
+}
+
+void
+commercelayer_write_linkage(struct out *out, struct work *work,
+    const struct parts *record, const struct relation *relation)
+{
+	if (relation->to != NULL) {
+		relation->to->write_linkage(out, work, record);
 		return;
 	}
 	out_key(out, "data");
-	if (strcmp(name, "customer_group") == 0) {
-		write_group_linkage(out, work, record);
-	} else if (strcmp(name, "tags") == 0) {
-		write_tag_linkage(out, work, record);
-	} else if (strcmp(name, "jwt_customer") == 0) {
-		out_nil(out);
-	} else {
-		out_open(out, '[');
-		out_close(out, ']');
-	}
+	out_open(out, '[');
+	out_close(out, ']');
 }
 
 /* ---- the records ---- */
 
 static void
-include_for_customer(struct out *out, struct work *work, const struct parts *customer)
+include_group(struct out *out, struct work *work, const struct parts *customer)
 {
-	const struct answer *answer;
+	const struct answer *group = commercelayer_group_of(work, customer);
+
+	if (group != NULL && work_first_time(work, group))
+		commercelayer_write_resource(
+		    out, work, &commercelayer_groups, group->result);
+}
+
+static void
+include_tags(struct out *out, struct work *work, const struct parts *customer)
+{
+	const struct answer *tag;
 	struct reader        reader;
 
-	if (commercelayer_includes(work, "customer_group")) {
-		answer = commercelayer_group_of(work, customer);
-		if (answer != NULL && work_first_time(work, answer))
-			commercelayer_write_resource(
-			    out, work, &commercelayer_groups, answer->result);
-	}
-	if (!commercelayer_includes(work, "tags"))
-		return;
 	reader_init(&reader, customer->field[CUSTOMER_TAGS]);
 	for (uint32_t i = reader_array(&reader); i > 0; i--) {
-		answer = commercelayer_tag_named(work, reader_text(&reader));
-		if (answer != NULL && work_first_time(work, answer))
+		tag = commercelayer_tag_named(work, reader_text(&reader));
+		if (tag != NULL && work_first_time(work, tag))
 			commercelayer_write_resource(
-			    out, work, &commercelayer_tags, answer->result);
+			    out, work, &commercelayer_tags, tag->result);
 	}
 }
 
 /* A customer is in one group only: none comes twice. */
 static void
-include_for_group(struct out *out, struct work *work, const struct parts *group)
+include_members(struct out *out, struct work *work, const struct parts *group)
 {
 	struct members members;
 
-	if (!commercelayer_includes(work, "customers") ||
-	    !find_members(work, group, &members))
+	if (!find_members(work, group, &members))
 		return;
 	for (unsigned i = 0; i < members.count; i++)
 		commercelayer_write_resource(
 		    out, work, &commercelayer_customers, members.records[i]);
 }
 
+/* Whether RELATION leads to records that are to be included. */
+static bool
+has_included(const struct work *work, const struct relation *relation)
+{
+	return relation->to != NULL && relation->to->include != NULL &&
+	       commercelayer_includes(work, relation->name);
+}
+
 void
 commercelayer_write_included(struct out *out, struct work *work,
     const struct resource *resource, struct slice record)
 {
-	struct parts parts;
+	const struct relation *relation = resource->relations;
+	struct parts           parts;
 
 	parts_split(&parts, &record_shapes[resource->kind], record);
-	if (resource->kind == RECORD_CUSTOMER)
-		include_for_customer(out, work, &parts);
-	else if (resource->kind == RECORD_GROUP)
-		include_for_group(out, work, &parts);
+	for (; relation->name != NULL; relation++)
+		if (has_included(work, relation))
+			relation->to->include(out, work, &parts);
 }
 
 bool
-commercelayer_includes_any(const struct work *work, enum record_kind kind)
+commercelayer_includes_any(const struct work *work, const struct resource *resource)
 {
-	if (kind == RECORD_GROUP)
-		return commercelayer_includes(work, "customers");
-	return kind == RECORD_CUSTOMER &&
-	       (commercelayer_includes(work, "customer_group") ||
-		   commercelayer_includes(work, "tags"));
+	for (const struct relation *relation = resource->relations;
+	     relation->name != NULL; relation++)
+		if (has_included(work, relation))
+			return true;
+	return false;
 }
+
+/* ---- where relationships lead to ---- */
+
+const struct destination commercelayer_to_group = { write_group_linkage,
+	include_group };
+const struct destination commercelayer_to_tags = { write_tag_linkage, include_tags };
+const struct destination commercelayer_to_customers = { write_member_linkage,
+	include_members };
+const struct destination commercelayer_to_nobody = { write_no_linkage, NULL };

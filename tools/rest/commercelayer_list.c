@@ -365,12 +365,12 @@ answer_member_linkage(struct work *work, const struct parts *group)
 static void
 answer_linkage(struct work *work, const struct parts *record)
 {
-	struct slice name = work->parameters[PARAMETER_NAME];
-	struct out   json = begin_linkage(work);
+	struct out json = begin_linkage(work);
 
 	out_close(&json, '}');
-	commercelayer_write_linkage(
-	    &json, work, record, arena_text(work_arena(work), name));
+	commercelayer_write_linkage(&json, work, record,
+	    commercelayer_relation(
+		work->route->resource, work->parameters[PARAMETER_NAME]));
 	out_close(&json, '}');
 	if (work->pending == 0)
 		work_respond(work, 200, &json);

@@ -32,14 +32,20 @@ refuse(struct work *work, const struct reason_text *text, struct slice subject)
 
 /* ---- the query ---- */
 
-bool
-commercelayer_is_relation(const struct resource *resource, struct slice name)
+const struct relation *
+commercelayer_relation(const struct resource *resource, struct slice name)
 {
 	for (const struct relation *relation = resource->relations;
 	     relation->name != NULL; relation++)
 		if (slice_equal(slice_text(relation->name), name))
-			return true;
-	return false;
+			return relation;
+	return NULL;
+}
+
+bool
+commercelayer_is_relation(const struct resource *resource, struct slice name)
+{
+	return commercelayer_relation(resource, name) != NULL;
 }
 
 static bool

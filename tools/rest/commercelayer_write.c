@@ -76,8 +76,7 @@ write_relationships(struct out *out, const struct encoding *in,
 			continue;
 		out_joined(out, 3, relation->links, self);
 		if (is_included)
-			commercelayer_write_linkage(
-			    out, work, in->parts, relation->name);
+			commercelayer_write_linkage(out, work, in->parts, relation);
 		out_close(out, '}');
 	}
 	out_close(out, '}');
@@ -146,7 +145,7 @@ commercelayer_write_one(struct out *out, struct work *work, struct slice record)
 	out_key(out, "data");
 	commercelayer_write_resource(out, work, resource, record);
 	work->response_is_created = false;
-	if (commercelayer_includes_any(work, resource->kind)) {
+	if (commercelayer_includes_any(work, resource)) {
 		out_key(out, "included");
 		out_open(out, '[');
 		commercelayer_write_included(out, work, resource, record);

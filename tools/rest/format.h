@@ -19,6 +19,7 @@
 #include "tools/rest/json.h"
 #include "tools/rest/out.h"
 
+struct parts;
 struct work;
 struct format;
 struct resource;
@@ -206,8 +207,17 @@ struct nested {
 /* A relationship of JSON:API: its name, and JSON of the name and the two links behind
  * it, still open; the link to the record goes between the pieces. */
 struct relation {
-	const char  *name;
-	struct slice links[3];
+	const char               *name;
+	struct slice              links[3];
+	const struct destination *to; /* NULL: to nothing that is kept here */
+};
+
+/* What a relationship leads to, and how that is written for a record. */
+struct destination {
+	void (*write_linkage)(
+	    struct out *out, struct work *work, const struct parts *record);
+	/* Write the records, into the open list, each once; NULL: there is none. */
+	void (*include)(struct out *out, struct work *work, const struct parts *record);
 };
 
 struct resource {
