@@ -428,9 +428,10 @@ change_trim(struct kv_txn *txn, struct change_place *place,
 	bool                is_first = true; /* of its store, in this call */
 
 	for (unsigned dropped = 0, stores = 0; stores < STORES_PER_TRIM;) {
+		/* Of most stores nothing must leave, and one entry tells. */
+		unsigned at_once = is_first ? 1 : DROPPED_AT_ONCE;
 		unsigned left = count_max - dropped;
-		unsigned count = left < DROPPED_AT_ONCE ? left : DROPPED_AT_ONCE;
-		unsigned gone;
+		unsigned count = left < at_once ? left : at_once, gone;
 
 		if (count == 0)
 			return false;
