@@ -82,24 +82,6 @@ change_about_key_before(struct key *key, const struct key *about)
 	key_bytes(key, rest);
 }
 
-/* The keys of KV_CHANGE_RECORD behind PLACE, at most COUNT_MAX; how many there are. */
-static unsigned
-collect_old(
-    struct kv_txn *txn, const struct key *place, struct key *keys, unsigned count_max)
-{
-	struct kv_scan scan;
-	struct slice   key, value;
-	unsigned       count = 0;
-
-	kv_scan_begin(&scan, txn, KV_CHANGE_RECORD, SLICE(""), key_slice(place));
-	while (count < count_max && kv_scan_next(&scan, &key, &value)) {
-		key_init_bare(&keys[count]);
-		key_bytes(&keys[count++], key);
-	}
-	kv_scan_end(&scan);
-	return count;
-}
-
 bool
 change_about_upgrade(struct kv_txn *txn, struct key *place)
 {
@@ -110,7 +92,9 @@ change_about_upgrade(struct kv_txn *txn, struct key *place)
 		txn->status = STATUS_NO_MEMORY;
 		return false;
 	}
-	count = collect_old(txn, place, keys, MOVED_PER_UPGRADE);
+	txn->reserve = true; /* as much is removed as is put */
+	count = key_collect(txn, KV_CHANGE_RECORD, SLICE(""), key_slice(place), keys,
+	    MOVED_PER_UPGRADE);
 	for (unsigned i = 0; i < count; i++) {
 		struct slice rest = key_slice(&keys[i]), back = rest;
 		uint32_t     store;

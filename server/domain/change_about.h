@@ -22,8 +22,8 @@ void change_about_key(struct key *key, uint32_t store, const struct kind *kind,
     uint64_t id, uint64_t sequence);
 
 /*
- * A walk over the entries about one record, through CHANGE_ERAS_MAX eras at most.  No
- *put or del may happen in TXN between its begin and its end.
+ * A walk over the entries about one record, through CHANGE_ERAS_MAX eras at most.
+ * No put or del may happen in TXN between its begin and its end.
  *
  *	struct change_walk walk = { .txn = …, .store = …, .kind = …, .id = …,
  *	    .at = …, .end = …, .backwards = … };

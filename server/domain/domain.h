@@ -38,8 +38,8 @@ void domain_close(struct domain *domain);
 
 /*
  * Bring a piece of what an older server has left into the form of today, in a batch of
- * its own.  To be called before anything else is done, until it is true: then nothing is
- * left.  A crash in between costs nothing.
+ * its own.  To be called before anything else is done, until it is true: then nothing
+ * is left.  A crash in between costs nothing.
  */
 bool domain_upgrade(struct domain *domain, struct kv_txn *txn);
 

@@ -198,24 +198,6 @@ idempotency_note(struct call *call, uint64_t customer)
 		call->noted[call->noted_count++] = customer;
 }
 
-/* Copy the first keys of TABLE below PREFIX, at most COUNT_MAX. */
-static unsigned
-collect(struct kv_txn *txn, enum kv_table table, struct slice prefix, struct key *list,
-    unsigned count_max)
-{
-	struct kv_scan scan;
-	struct slice   key, value;
-	unsigned       count = 0;
-
-	kv_scan_begin(&scan, txn, table, prefix, SLICE(""));
-	while (count < count_max && kv_scan_next(&scan, &key, &value)) {
-		key_init_bare(&list[count]);
-		key_bytes(&list[count++], key);
-	}
-	kv_scan_end(&scan);
-	return count;
-}
-
 bool
 idempotency_trim(struct kv_txn *txn, int64_t now_ms, unsigned count_max)
 {
@@ -223,8 +205,8 @@ idempotency_trim(struct kv_txn *txn, int64_t now_ms, unsigned count_max)
 	unsigned   done = 0;
 
 	while (done < count_max) {
-		unsigned count =
-		    collect(txn, KV_IDEMPOTENCY_DUE, SLICE(""), list, TRIM_KEYS_MAX);
+		unsigned count = key_collect(
+		    txn, KV_IDEMPOTENCY_DUE, SLICE(""), SLICE(""), list, TRIM_KEYS_MAX);
 
 		for (unsigned i = 0; i < count; i++, done++) {
 			struct slice rest = key_slice(&list[i]);
@@ -274,8 +256,8 @@ idempotency_erase(struct kv_txn *txn, uint32_t store, uint64_t customer,
 	key_init(&prefix, store);
 	key_u64(&prefix, customer);
 	while (done < count_max) {
-		unsigned count = collect(txn, KV_IDEMPOTENCY_RECORD, key_slice(&prefix),
-		    list, TRIM_KEYS_MAX);
+		unsigned count = key_collect(txn, KV_IDEMPOTENCY_RECORD,
+		    key_slice(&prefix), SLICE(""), list, TRIM_KEYS_MAX);
 
 		for (unsigned i = 0; i < count; i++, done++) {
 			struct slice rest = key_slice(&list[i]);

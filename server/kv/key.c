@@ -110,3 +110,20 @@ key_take_u64(struct slice *key, uint64_t *value)
 {
 	return take_first(key, sizeof(*value), value);
 }
+
+unsigned
+key_collect(struct kv_txn *txn, enum kv_table table, struct slice prefix,
+    struct slice from, struct key *keys, unsigned count_max)
+{
+	struct kv_scan scan;
+	struct slice   key, value;
+	unsigned       count = 0;
+
+	kv_scan_begin(&scan, txn, table, prefix, from);
+	while (count < count_max && kv_scan_next(&scan, &key, &value)) {
+		key_init_bare(&keys[count]);
+		key_bytes(&keys[count++], key);
+	}
+	kv_scan_end(&scan);
+	return count;
+}

@@ -47,4 +47,12 @@ bool key_take_last_u64(struct slice *key, uint64_t *value);
 bool key_take_u32(struct slice *key, uint32_t *value);
 bool key_take_u64(struct slice *key, uint64_t *value);
 
+/*
+ * Copy the first keys of TABLE below PREFIX that are not below FROM (empty: from the
+ * first one on) to KEYS, at most COUNT_MAX; how many there were.  What a walk has found
+ * can then be changed.
+ */
+unsigned key_collect(struct kv_txn *txn, enum kv_table table, struct slice prefix,
+    struct slice from, struct key *keys, unsigned count_max);
+
 #endif

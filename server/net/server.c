@@ -154,6 +154,16 @@ open_storage(struct server *server, char *why, size_t why_size)
 	return kv_open(&server->kv, &options, why, why_size) == STATUS_OK;
 }
 
+/* Keep what BATCH has if STATUS is OK; what came of it. */
+static enum status
+end_batch(struct kv_batch *batch, enum status status)
+{
+	if (status == STATUS_OK)
+		return kv_batch_commit(batch);
+	kv_batch_abort(batch);
+	return status;
+}
+
 /* Each piece in a batch of its own. */
 static enum status
 run_upgrade(struct server *server)
@@ -168,10 +178,7 @@ run_upgrade(struct server *server)
 			return status;
 		kv_write(batch, &txn);
 		done = domain_upgrade(server->domain, &txn);
-		if ((status = txn.status) == STATUS_OK)
-			status = kv_batch_commit(batch);
-		else
-			kv_batch_abort(batch);
+		status = end_batch(batch, txn.status);
 	} while (!done && status == STATUS_OK);
 	return status;
 }
@@ -191,10 +198,7 @@ open_domain(struct server *server, char *why, size_t why_size)
 	if (status == STATUS_OK) {
 		kv_write(batch, &txn);
 		status = domain_open(&server->domain, &options, &txn);
-		if (status == STATUS_OK)
-			status = kv_batch_commit(batch);
-		else
-			kv_batch_abort(batch);
+		status = end_batch(batch, status);
 	}
 	if (status == STATUS_OK)
 		status = run_upgrade(server);

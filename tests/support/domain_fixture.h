@@ -58,6 +58,11 @@ const char *field_of(
 /* Let the server do what is due at F->now_ms, until nothing is left. */
 void keep_house(struct domain_fixture *f);
 
+/* A test with a fixture of its own; wants cmocka.h. */
+#define DOMAIN_TEST(name)                \
+	cmocka_unit_test_setup_teardown( \
+	    name, domain_fixture_setup, domain_fixture_teardown)
+
 /* verify finds nothing wrong. */
 void must_verify(struct domain_fixture *f);
 

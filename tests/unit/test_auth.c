@@ -270,26 +270,22 @@ another_user_operates_only_if_named(void **state)
 	close(fds[1]);
 }
 
-#define TEST(name)                       \
-	cmocka_unit_test_setup_teardown( \
-	    name, domain_fixture_setup, domain_fixture_teardown)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(without_a_token_a_peer_is_nobody),
-		TEST(hello_gives_the_connection_its_identity),
-		TEST(a_bad_hello_leaves_nobody_not_even_the_operator),
-		TEST(a_hello_without_token_makes_the_operator_again),
-		TEST(a_token_in_meta_counts_for_its_request_only),
-		TEST(a_token_that_is_deleted_is_of_no_use_from_then_on),
-		TEST(a_token_that_is_changed_counts_as_it_is_now),
-		TEST(a_token_ends_at_its_time_on_open_connections_too),
-		TEST(who_shows_a_key_is_who_the_token_with_it_says),
-		TEST(a_token_goes_over_the_key_that_was_shown),
-		TEST(the_peer_of_a_unix_socket_is_known_by_its_user),
-		TEST(another_user_operates_only_if_named),
+		DOMAIN_TEST(without_a_token_a_peer_is_nobody),
+		DOMAIN_TEST(hello_gives_the_connection_its_identity),
+		DOMAIN_TEST(a_bad_hello_leaves_nobody_not_even_the_operator),
+		DOMAIN_TEST(a_hello_without_token_makes_the_operator_again),
+		DOMAIN_TEST(a_token_in_meta_counts_for_its_request_only),
+		DOMAIN_TEST(a_token_that_is_deleted_is_of_no_use_from_then_on),
+		DOMAIN_TEST(a_token_that_is_changed_counts_as_it_is_now),
+		DOMAIN_TEST(a_token_ends_at_its_time_on_open_connections_too),
+		DOMAIN_TEST(who_shows_a_key_is_who_the_token_with_it_says),
+		DOMAIN_TEST(a_token_goes_over_the_key_that_was_shown),
+		DOMAIN_TEST(the_peer_of_a_unix_socket_is_known_by_its_user),
+		DOMAIN_TEST(another_user_operates_only_if_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -309,26 +309,22 @@ what_is_forgotten_is_in_no_feed(void **state)
 	must_verify(f);
 }
 
-#define T(name)                          \
-	cmocka_unit_test_setup_teardown( \
-	    name, domain_fixture_setup, domain_fixture_teardown)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(who_is_behind_the_oldest_change_is_told_so),
-		T(a_noisy_store_does_not_shorten_anothers_feed),
-		T(every_store_gets_its_turn),
-		T(nobody_looks_again_where_changes_have_left),
-		T(a_damaged_entry_is_reported_and_keeps_its_own_store_only),
-		T(many_leave_at_once_up_to_a_damaged_one),
-		T(verify_sees_a_gap_and_a_wrong_end),
-		T(the_oldest_leave_until_the_bytes_are_few_enough),
-		T(what_is_forgotten_is_not_counted_any_more),
-		T(bytes_that_nobody_counted_leave_first),
-		T(verify_sees_a_wrong_count_of_bytes),
-		T(what_is_forgotten_is_in_no_feed),
+		DOMAIN_TEST(who_is_behind_the_oldest_change_is_told_so),
+		DOMAIN_TEST(a_noisy_store_does_not_shorten_anothers_feed),
+		DOMAIN_TEST(every_store_gets_its_turn),
+		DOMAIN_TEST(nobody_looks_again_where_changes_have_left),
+		DOMAIN_TEST(a_damaged_entry_is_reported_and_keeps_its_own_store_only),
+		DOMAIN_TEST(many_leave_at_once_up_to_a_damaged_one),
+		DOMAIN_TEST(verify_sees_a_gap_and_a_wrong_end),
+		DOMAIN_TEST(the_oldest_leave_until_the_bytes_are_few_enough),
+		DOMAIN_TEST(what_is_forgotten_is_not_counted_any_more),
+		DOMAIN_TEST(bytes_that_nobody_counted_leave_first),
+		DOMAIN_TEST(verify_sees_a_wrong_count_of_bytes),
+		DOMAIN_TEST(what_is_forgotten_is_in_no_feed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

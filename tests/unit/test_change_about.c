@@ -220,20 +220,17 @@ an_index_from_before_the_eras_is_carried_over_in_pieces(void **state)
 	kv_scan_end(&scan);
 }
 
-#define T(name)                          \
-	cmocka_unit_test_setup_teardown( \
-	    name, domain_fixture_setup, domain_fixture_teardown)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(the_changes_of_a_record_are_one_row_over_eras),
-		T(who_looks_through_many_eras_gets_pages),
-		T(a_customer_without_changes_in_so_many_eras_is_no_missing_one),
-		T(what_is_forgotten_is_in_no_era),
-		T(what_comes_while_a_customer_is_forgotten_is_forgotten_next),
-		T(an_index_from_before_the_eras_is_carried_over_in_pieces),
+		DOMAIN_TEST(the_changes_of_a_record_are_one_row_over_eras),
+		DOMAIN_TEST(who_looks_through_many_eras_gets_pages),
+		DOMAIN_TEST(
+		    a_customer_without_changes_in_so_many_eras_is_no_missing_one),
+		DOMAIN_TEST(what_is_forgotten_is_in_no_era),
+		DOMAIN_TEST(what_comes_while_a_customer_is_forgotten_is_forgotten_next),
+		DOMAIN_TEST(an_index_from_before_the_eras_is_carried_over_in_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

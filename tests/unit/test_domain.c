@@ -555,40 +555,36 @@ verify_sees_what_does_not_belong_together(void **state)
 	assert_int_equal(count_faults(f), 3);
 }
 
-#define T(name)                          \
-	cmocka_unit_test_setup_teardown( \
-	    name, domain_fixture_setup, domain_fixture_teardown)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(a_customer_is_read_as_it_was_written),
-		T(revisions_go_up_by_one_per_change),
-		T(an_update_that_changes_nothing_keeps_the_revision),
-		T(a_change_names_its_record_ahead_by_its_id),
-		T(absent_keeps_and_nil_clears),
-		T(an_email_belongs_to_one_customer_whatever_its_case),
-		T(the_slug_follows_the_name_and_is_unique),
-		T(tax_exemption_needs_a_valid_tax_id),
-		T(a_language_is_one_of_the_stores),
-		T(tags_exist_and_are_ten_at_most_and_removal_comes_last),
-		T(a_deleted_group_lets_its_customers_go),
-		T(a_group_with_too_many_customers_is_locked),
-		T(a_repeated_request_gets_the_first_answer),
-		T(an_idempotency_key_is_clean_text),
-		T(a_dry_run_answers_and_keeps_nothing),
-		T(an_atomic_update_of_many_is_all_or_nothing),
-		T(an_update_of_many_refuses_each_for_itself),
-		T(a_password_is_verified_and_never_answered),
-		T(private_fields_want_their_scope),
-		T(a_bound_token_sees_its_own_customer_only),
-		T(a_store_does_not_exist_for_another),
-		T(what_is_forgotten_is_nowhere_any_more),
-		T(nobody_can_take_the_email_of_a_forgotten_customer),
-		T(old_changes_leave_the_feed),
-		T(a_list_goes_on_where_it_stopped),
-		T(verify_sees_what_does_not_belong_together),
+		DOMAIN_TEST(a_customer_is_read_as_it_was_written),
+		DOMAIN_TEST(revisions_go_up_by_one_per_change),
+		DOMAIN_TEST(an_update_that_changes_nothing_keeps_the_revision),
+		DOMAIN_TEST(a_change_names_its_record_ahead_by_its_id),
+		DOMAIN_TEST(absent_keeps_and_nil_clears),
+		DOMAIN_TEST(an_email_belongs_to_one_customer_whatever_its_case),
+		DOMAIN_TEST(the_slug_follows_the_name_and_is_unique),
+		DOMAIN_TEST(tax_exemption_needs_a_valid_tax_id),
+		DOMAIN_TEST(a_language_is_one_of_the_stores),
+		DOMAIN_TEST(tags_exist_and_are_ten_at_most_and_removal_comes_last),
+		DOMAIN_TEST(a_deleted_group_lets_its_customers_go),
+		DOMAIN_TEST(a_group_with_too_many_customers_is_locked),
+		DOMAIN_TEST(a_repeated_request_gets_the_first_answer),
+		DOMAIN_TEST(an_idempotency_key_is_clean_text),
+		DOMAIN_TEST(a_dry_run_answers_and_keeps_nothing),
+		DOMAIN_TEST(an_atomic_update_of_many_is_all_or_nothing),
+		DOMAIN_TEST(an_update_of_many_refuses_each_for_itself),
+		DOMAIN_TEST(a_password_is_verified_and_never_answered),
+		DOMAIN_TEST(private_fields_want_their_scope),
+		DOMAIN_TEST(a_bound_token_sees_its_own_customer_only),
+		DOMAIN_TEST(a_store_does_not_exist_for_another),
+		DOMAIN_TEST(what_is_forgotten_is_nowhere_any_more),
+		DOMAIN_TEST(nobody_can_take_the_email_of_a_forgotten_customer),
+		DOMAIN_TEST(old_changes_leave_the_feed),
+		DOMAIN_TEST(a_list_goes_on_where_it_stopped),
+		DOMAIN_TEST(verify_sees_what_does_not_belong_together),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

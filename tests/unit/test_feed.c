@@ -301,29 +301,25 @@ a_history_that_was_dropped_is_empty(void **state)
 	assert_string_equal(numbers(f, HISTORY, "{'id': 1}"), "");
 }
 
-#define T(name)                          \
-	cmocka_unit_test_setup_teardown( \
-	    name, domain_fixture_setup, domain_fixture_teardown)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(every_change_is_in_the_feed_in_order),
-		T(what_is_refused_repeated_or_the_same_is_no_change),
-		T(a_page_ends_at_its_limit_and_the_next_goes_on),
-		T(a_page_ends_before_it_grows_too_large),
-		T(a_feed_can_be_of_one_kind_or_one_record),
-		T(a_search_through_others_changes_is_bounded),
-		T(stores_count_their_changes_each_for_itself),
-		T(operators_read_the_log_of_stores_and_tokens),
-		T(an_operator_names_the_store_whose_changes_it_wants),
-		T(for_a_token_there_is_no_store_but_its_own),
-		T(the_feed_wants_its_scope),
-		T(private_values_want_their_scope_and_secrets_are_nowhere),
-		T(a_history_has_the_newest_first_and_who_it_was),
-		T(a_history_outlives_customer_and_token),
-		T(a_history_that_was_dropped_is_empty),
+		DOMAIN_TEST(every_change_is_in_the_feed_in_order),
+		DOMAIN_TEST(what_is_refused_repeated_or_the_same_is_no_change),
+		DOMAIN_TEST(a_page_ends_at_its_limit_and_the_next_goes_on),
+		DOMAIN_TEST(a_page_ends_before_it_grows_too_large),
+		DOMAIN_TEST(a_feed_can_be_of_one_kind_or_one_record),
+		DOMAIN_TEST(a_search_through_others_changes_is_bounded),
+		DOMAIN_TEST(stores_count_their_changes_each_for_itself),
+		DOMAIN_TEST(operators_read_the_log_of_stores_and_tokens),
+		DOMAIN_TEST(an_operator_names_the_store_whose_changes_it_wants),
+		DOMAIN_TEST(for_a_token_there_is_no_store_but_its_own),
+		DOMAIN_TEST(the_feed_wants_its_scope),
+		DOMAIN_TEST(private_values_want_their_scope_and_secrets_are_nowhere),
+		DOMAIN_TEST(a_history_has_the_newest_first_and_who_it_was),
+		DOMAIN_TEST(a_history_outlives_customer_and_token),
+		DOMAIN_TEST(a_history_that_was_dropped_is_empty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

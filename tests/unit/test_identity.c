@@ -380,30 +380,26 @@ a_token_without_room_for_its_secret_is_refused(void **state)
 	    STATUS_NO_MEMORY);
 }
 
-#define T(name)                          \
-	cmocka_unit_test_setup_teardown( \
-	    name, domain_fixture_setup, domain_fixture_teardown)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(an_identity_follows_its_token),
-		T(an_identity_ends_with_its_token),
-		T(a_token_goes_when_it_is_over),
-		T(a_token_whose_end_was_moved_goes_at_the_new_one),
-		T(a_token_without_an_end_stays),
-		T(many_tokens_go_together),
-		T(an_operator_stays_one),
-		T(what_a_store_demands_holds_at_once),
-		T(a_damaged_token_is_damage_not_a_wrong_token),
-		T(a_scope_of_a_newer_server_grants_nothing),
-		T(a_token_without_scopes_may_do_nothing),
-		T(a_damaged_store_keeps_no_token_out),
-		T(who_cannot_see_how_often_tokens_changed_is_nobody),
-		T(a_token_whose_secret_is_lost_can_still_be_deleted),
-		T(a_token_without_room_for_its_secret_is_refused),
-		T(a_storage_that_fails_tells_nothing_of_a_token),
+		DOMAIN_TEST(an_identity_follows_its_token),
+		DOMAIN_TEST(an_identity_ends_with_its_token),
+		DOMAIN_TEST(a_token_goes_when_it_is_over),
+		DOMAIN_TEST(a_token_whose_end_was_moved_goes_at_the_new_one),
+		DOMAIN_TEST(a_token_without_an_end_stays),
+		DOMAIN_TEST(many_tokens_go_together),
+		DOMAIN_TEST(an_operator_stays_one),
+		DOMAIN_TEST(what_a_store_demands_holds_at_once),
+		DOMAIN_TEST(a_damaged_token_is_damage_not_a_wrong_token),
+		DOMAIN_TEST(a_scope_of_a_newer_server_grants_nothing),
+		DOMAIN_TEST(a_token_without_scopes_may_do_nothing),
+		DOMAIN_TEST(a_damaged_store_keeps_no_token_out),
+		DOMAIN_TEST(who_cannot_see_how_often_tokens_changed_is_nobody),
+		DOMAIN_TEST(a_token_whose_secret_is_lost_can_still_be_deleted),
+		DOMAIN_TEST(a_token_without_room_for_its_secret_is_refused),
+		DOMAIN_TEST(a_storage_that_fails_tells_nothing_of_a_token),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

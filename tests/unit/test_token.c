@@ -112,17 +112,14 @@ a_secret_for_which_there_is_no_memory_is_not_made(void **state)
 	assert_int_equal(token_complete(call), STATUS_NO_MEMORY);
 }
 
-#define T(name)                          \
-	cmocka_unit_test_setup_teardown( \
-	    name, domain_fixture_setup, domain_fixture_teardown)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(a_damaged_index_of_keys_is_damage_not_a_wrong_token),
-		T(a_token_that_is_not_there_does_not_keep_those_that_are_over),
-		T(a_secret_for_which_there_is_no_memory_is_not_made),
+		DOMAIN_TEST(a_damaged_index_of_keys_is_damage_not_a_wrong_token),
+		DOMAIN_TEST(
+		    a_token_that_is_not_there_does_not_keep_those_that_are_over),
+		DOMAIN_TEST(a_secret_for_which_there_is_no_memory_is_not_made),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
