@@ -1,7 +1,7 @@
 #include <stdio.h>
 
 #include "server/domain/anonymize.h"
-#include "server/domain/change.h"
+#include "server/domain/change_chain.h"
 #include "server/domain/idempotency.h"
 #include "server/domain/store.h"
 
@@ -45,10 +45,9 @@ get_requester(struct edit *edit, struct slice *person)
 {
 	struct record token;
 	struct slice  value;
-	struct key    key;
 
-	kind_record_key(&key, 0, edit->call->who.token);
-	if (!kv_get(edit->txn, KV_TOKEN, key_slice(&key), &value) ||
+	if (!kind_get(edit->txn, kind_of(RECORD_TOKEN), 0, edit->call->who.token,
+		&value, NULL) ||
 	    !record_split(&token, &record_shapes[RECORD_TOKEN], value) ||
 	    !record_has(&token, TOKEN_USER))
 		return false;
@@ -150,7 +149,7 @@ due_key(const struct edit *edit, const struct record *record, struct key *key)
 void
 anonymize_after(struct edit *edit)
 {
-	struct key old, new, nothing_erased;
+	struct key old, new;
 	bool       was, is;
 
 	if ((edit->differ & FIELD_BIT(CUSTOMER_ANONYMIZATION)) == 0)
@@ -161,21 +160,51 @@ anonymize_after(struct edit *edit)
 		return;
 	if (was)
 		kv_del(edit->txn, KV_CUSTOMER_DUE, key_slice(&old));
-	if (is) {
-		key_init_bare(&nothing_erased);
-		key_u64(&nothing_erased, 0);
-		kv_put(edit->txn, KV_CUSTOMER_DUE, key_slice(&new),
-		    key_slice(&nothing_erased));
-	}
+	if (is) /* nothing is erased yet */
+		kv_put(edit->txn, KV_CUSTOMER_DUE, key_slice(&new), SLICE(""));
 }
 
 /* One customer whose time has come. */
 struct due {
-	uint64_t at;
-	uint32_t store;
-	uint64_t id;
-	uint64_t erased; /* the last change whose values are gone */
+	uint64_t              at;
+	uint32_t              store;
+	uint64_t              id;
+	struct change_erasure erasure;
 };
+
+/* What is kept of it while it is under way. */
+static void
+put_due(struct kv_txn *txn, const struct due *due)
+{
+	struct key key, value;
+
+	key_init_bare(&key);
+	key_u64(&key, due->at);
+	key_u32(&key, due->store);
+	key_u64(&key, due->id);
+	key_init_bare(&value);
+	key_u64(&value, due->erasure.done);
+	key_u64(&value, due->erasure.top);
+	key_u64(&value, due->erasure.next);
+	kv_put(txn, KV_CUSTOMER_DUE, key_slice(&key), key_slice(&value));
+}
+
+static bool
+take_due(struct due *due, struct slice key, struct slice value)
+{
+	struct change_erasure *erasure = &due->erasure;
+
+	*erasure = (struct change_erasure){ 0 };
+	if (!key_take_u64(&key, &due->at) || !key_take_u32(&key, &due->store) ||
+	    !key_take_u64(&key, &due->id))
+		return false;
+	if (value.len == 0)
+		return true;
+	/* Servers before format 4 of the file kept the first number only. */
+	return key_take_u64(&value, &erasure->done) &&
+	       (value.len == 0 || (key_take_u64(&value, &erasure->top) &&
+				      key_take_u64(&value, &erasure->next)));
+}
 
 static unsigned
 collect_due(struct call *call, struct kv_txn *txn, struct due *list)
@@ -188,9 +217,7 @@ collect_due(struct call *call, struct kv_txn *txn, struct due *list)
 	while (count < DUE_PER_STEP && kv_scan_next(&scan, &key, &value)) {
 		struct due *due = &list[count];
 
-		if (!key_take_u64(&key, &due->at) || !key_take_u32(&key, &due->store) ||
-		    !key_take_u64(&key, &due->id) ||
-		    !key_take_u64(&value, &due->erased)) {
+		if (!take_due(due, key, value)) {
 			txn->status = STATUS_DAMAGED;
 			break;
 		}
@@ -238,18 +265,15 @@ complete(struct edit *edit, struct record *state)
 static bool
 erase_outside(struct call *call, struct kv_txn *txn, struct due *due)
 {
-	struct key key, value;
-	bool       done;
+	const struct change_chain chain = {
+		.txn = txn,
+		.store = due->store,
+		.kind = kind_of(RECORD_CUSTOMER),
+		.id = due->id,
+	};
+	bool done = chain_erase(&chain, &due->erasure, ERASED_PER_STEP, call->scratch);
 
-	done = change_erase(
-	    txn, due->store, due->id, &due->erased, ERASED_PER_STEP, call->scratch);
-	key_init_bare(&key);
-	key_u64(&key, due->at);
-	key_u32(&key, due->store);
-	key_u64(&key, due->id);
-	key_init_bare(&value);
-	key_u64(&value, due->erased);
-	kv_put(txn, KV_CUSTOMER_DUE, key_slice(&key), key_slice(&value));
+	put_due(txn, due);
 	return done && idempotency_erase(
 			   txn, due->store, due->id, ERASED_PER_STEP, call->scratch);
 }

@@ -3,7 +3,7 @@
 #include "proto/pack.h"
 #include "proto/reader.h"
 #include "server/domain/change.h"
-#include "server/domain/change_about.h"
+#include "server/domain/stored.h"
 
 #define COUNTER_NAME SLICE("change")
 #define STORES_PER_TRIM 256u /* looked at in one call */
@@ -85,6 +85,43 @@ change_key(struct key *key, uint32_t store, uint64_t sequence)
 {
 	key_init(key, store);
 	key_u64(key, sequence);
+}
+
+static void
+gone_key(struct key *key, uint32_t store, const struct kind *kind, uint64_t id)
+{
+	key_init(key, store);
+	key_text(key, kind_noun(kind));
+	key_u64(key, id);
+}
+
+uint64_t
+change_of_gone(struct kv_txn *txn, uint32_t store, const struct kind *kind, uint64_t id)
+{
+	struct slice value;
+	struct key   key;
+	uint64_t     sequence = 0;
+
+	gone_key(&key, store, kind, id);
+	if (kv_get(txn, KV_CHANGE_OF_GONE, key_slice(&key), &value) &&
+	    !key_take_u64(&value, &sequence))
+		txn->status = STATUS_DAMAGED;
+	return sequence;
+}
+
+void
+change_of_gone_set(struct kv_txn *txn, uint32_t store, const struct kind *kind,
+    uint64_t id, uint64_t sequence)
+{
+	struct key key, value;
+
+	gone_key(&key, store, kind, id);
+	key_init_bare(&value);
+	key_u64(&value, sequence);
+	if (sequence != 0)
+		kv_put(txn, KV_CHANGE_OF_GONE, key_slice(&key), key_slice(&value));
+	else
+		kv_del(txn, KV_CHANGE_OF_GONE, key_slice(&key));
 }
 
 static void
@@ -180,7 +217,7 @@ change_oldest(struct kv_txn *txn, uint32_t store)
 	return oldest;
 }
 
-void
+uint64_t
 change_append(struct edit *edit)
 {
 	struct buf       *buf = edit->call->scratch;
@@ -191,31 +228,26 @@ change_append(struct edit *edit)
 	log_get(edit->txn, &log_at, &log);
 	log.last++;
 	buf_clear(buf, buf->bytes_max);
+	stored_pack(buf, edit->change_before);
 	pack_entry(edit, log.last, buf);
 	if (buf->failed) {
 		edit->txn->status = STATUS_NO_MEMORY;
-		return;
+		return log.last;
 	}
 	assert(buf->len <= CHANGE_BYTES_MAX);
 	log.bytes += buf->len;
 	log_put(edit->txn, &log_at, &log);
 	change_key(&key, edit->store, log.last);
 	kv_put(edit->txn, KV_CHANGE, key_slice(&key), buf_slice(buf));
-	change_about_key(&key, edit->store, edit->kind, edit->id, log.last);
-	kv_put(edit->txn, KV_CHANGE_ABOUT, key_slice(&key), SLICE(""));
+	if (edit->op == EDIT_DELETE)
+		change_of_gone_set(
+		    edit->txn, edit->store, edit->kind, edit->id, log.last);
+	else if (edit->op == EDIT_CREATE && edit->change_before != 0)
+		change_of_gone_set(edit->txn, edit->store, edit->kind, edit->id, 0);
+	return log.last;
 }
 
 /* ---- entries taken apart ---- */
-
-/* The kind of records that NOUN names, or NULL. */
-static const struct kind *
-kind_named(struct slice noun)
-{
-	for (unsigned i = 0; i < RECORD_KIND_COUNT; i++)
-		if (slice_equal(noun, kind_noun(kind_of((enum record_kind)i))))
-			return kind_of((enum record_kind)i);
-	return NULL;
-}
 
 bool
 change_decode(struct change *change, struct slice value)
@@ -223,6 +255,8 @@ change_decode(struct change *change, struct slice value)
 	struct reader reader;
 
 	*change = (struct change){ 0 };
+	stored_take(&value, &change->before);
+	change->entry = value;
 	reader_init(&reader, value);
 	for (uint32_t left = reader_map(&reader); left > 0; left--) {
 		struct slice name = reader_text(&reader);
@@ -233,8 +267,13 @@ change_decode(struct change *change, struct slice value)
 			reader_integer(&reader, &change->time);
 		else if (slice_equal(name, SLICE("kind")))
 			change->kind = kind_named(reader_text(&reader));
+		else if (slice_equal(name, SLICE("op")))
+			change->is_deletion = slice_equal(
+			    reader_text(&reader), slice_text(op_words[EDIT_DELETE]));
 		else if (slice_equal(name, SLICE("id")))
 			reader_integer(&reader, &change->id);
+		else if (slice_equal(name, SLICE("revision")))
+			reader_integer(&reader, &change->revision);
 		else if (slice_equal(name, SLICE("token")) &&
 			 reader_peek(&reader) == VALUE_INTEGER)
 			reader_integer(&reader, &change->token);
@@ -246,92 +285,41 @@ change_decode(struct change *change, struct slice value)
 	return reader.status == STATUS_OK && change->kind != NULL;
 }
 
-bool
-change_pack(struct slice value, struct slice set, struct buf *buf)
+void
+change_pack(const struct change *change, struct slice set, struct buf *buf)
 {
 	struct reader reader;
 	uint32_t      count;
 
-	reader_init(&reader, value);
+	reader_init(&reader, change->entry);
 	count = reader_map(&reader);
 	pack_map(buf, count);
-	while (count-- > 0 && reader.status == STATUS_OK) {
+	while (count-- > 0) {
 		struct slice name = reader_text(&reader);
-		struct slice of_name = reader_value(&reader);
+		struct slice value = reader_value(&reader);
 
 		pack_text(buf, name);
-		pack_raw(buf, slice_equal(name, SLICE("set")) ? set : of_name);
+		pack_raw(buf, slice_equal(name, SLICE("set")) ? set : value);
 	}
-	return reader.status == STATUS_OK;
+	assert(reader.status == STATUS_OK); /* it was decoded */
+}
+
+void
+change_put(struct kv_txn *txn, uint32_t store, uint64_t sequence, size_t bytes,
+    struct slice value)
+{
+	struct change_log log;
+	struct key        key, log_at;
+
+	log_key(&log_at, store);
+	log_get(txn, &log_at, &log);
+	log_resize(&log, sequence, bytes, value.len);
+	log_put(txn, &log_at, &log);
+	change_key(&key, store, sequence);
+	kv_put(txn, KV_CHANGE, key_slice(&key), value);
 }
 
 /* ---- what leaves ---- */
-
-static void
-erase_one(struct kv_txn *txn, uint32_t store, uint64_t sequence, struct buf *scratch)
-{
-	struct change_log log;
-	struct slice      value;
-	struct key        key, log_at;
-	bool              is_sound;
-
-	change_key(&key, store, sequence);
-	if (!kv_get(txn, KV_CHANGE, key_slice(&key), &value))
-		return; /* trimmed already */
-	buf_clear(scratch, scratch->bytes_max);
-	is_sound = change_pack(value, SLICE("\x80"), scratch);
-	if (!is_sound || scratch->failed) {
-		txn->status = is_sound ? STATUS_NO_MEMORY : STATUS_DAMAGED;
-		return;
-	}
-	log_key(&log_at, store);
-	log_get(txn, &log_at, &log);
-	log_resize(&log, sequence, value.len, scratch->len);
-	log_put(txn, &log_at, &log);
-	kv_put(txn, KV_CHANGE, key_slice(&key), buf_slice(scratch));
-}
-
-/*
- * The first entry about the customer behind *SEQUENCE, up to LAST, or 0; *SEQUENCE
- * becomes that one, or the last one looked at.
- */
-static uint64_t
-next_about(
-    struct kv_txn *txn, uint32_t store, uint64_t id, uint64_t *sequence, uint64_t last)
-{
-	struct change_walk walk = {
-		.txn = txn,
-		.store = store,
-		.kind = kind_of(RECORD_CUSTOMER),
-		.id = id,
-		.at = *sequence + 1,
-		.end = last,
-	};
-	uint64_t found = 0;
-
-	change_walk_next(&walk, &found);
-	change_walk_end(&walk);
-	if (found != 0)
-		*sequence = found;
-	else /* of the last era not more than there is: others will follow */
-		*sequence = walk.at - 1 < last ? walk.at - 1 : last;
-	return found;
-}
-
-bool
-change_erase(struct kv_txn *txn, uint32_t store, uint64_t id, uint64_t *sequence,
-    unsigned count_max, struct buf *scratch)
-{
-	uint64_t last = change_last(txn, store);
-
-	for (unsigned i = 0; i < count_max && *sequence < last; i++) {
-		uint64_t found = next_about(txn, store, id, sequence, last);
-
-		if (found != 0)
-			erase_one(txn, store, found, scratch);
-	}
-	return *sequence >= last;
-}
 
 /* What trimming must know of an entry. */
 struct old {
@@ -391,13 +379,15 @@ must_leave(
 static void
 drop(struct kv_txn *txn, uint32_t store, const struct old *old, struct change_log *log)
 {
-	struct key entry, about;
+	const struct change *change = &old->change;
+	uint64_t             id = (uint64_t)change->id;
+	struct key           key;
 
-	change_key(&entry, store, old->sequence);
-	change_about_key(
-	    &about, store, old->change.kind, (uint64_t)old->change.id, old->sequence);
-	kv_del(txn, KV_CHANGE, key_slice(&entry));
-	kv_del(txn, KV_CHANGE_ABOUT, key_slice(&about));
+	change_key(&key, store, old->sequence);
+	kv_del(txn, KV_CHANGE, key_slice(&key));
+	if (change->is_deletion &&
+	    change_of_gone(txn, store, change->kind, id) == old->sequence)
+		change_of_gone_set(txn, store, change->kind, id, 0);
 	log_resize(log, old->sequence, old->bytes, 0);
 }
 

@@ -4,7 +4,8 @@
  * Written in the transaction of the change itself.  An entry is a packed map:
  * seq, time, kind, op, id, uid, revision, token (who; nil: an operator, or the server
  * itself), fields (names of what changed) and set (the new values, cleared ones as
- * nil; without secrets).
+ * nil; without secrets).  In front of it stands which change of the same record came
+ * before (stored.h): change_chain.h follows that.
  *
  * Each store counts its own changes, from 1 on and without gaps, so that stores do
  * not show to each other and that a reader can tell what is missing: only the oldest
@@ -22,11 +23,22 @@
 /* More than any entry takes: a whole record, the names of its fields, and the rest. */
 #define CHANGE_BYTES_MAX (RECORD_BYTES_MAX + 4096u)
 
-/* Append what EDIT changed. */
-void change_append(struct edit *edit);
+/*
+ * Append what EDIT changed: the number of the change, with which the record is to be
+ * stored.  That of one which goes is kept until this change leaves the log.
+ */
+uint64_t change_append(struct edit *edit);
 
 /* Where an entry is. */
 void change_key(struct key *key, uint32_t store, uint64_t sequence);
+
+/* The last change of the record ID, which is gone; 0: none is known, or it is there. */
+uint64_t change_of_gone(
+    struct kv_txn *txn, uint32_t store, const struct kind *kind, uint64_t id);
+
+/* Keep that number for a record that is gone; 0: forget it. */
+void change_of_gone_set(struct kv_txn *txn, uint32_t store, const struct kind *kind,
+    uint64_t id, uint64_t sequence);
 
 /* What is kept about the log of a store, beside its entries. */
 struct change_log {
@@ -53,25 +65,22 @@ struct change {
 	const struct kind *kind;
 	int64_t            id;
 	int64_t            token; /* 0: nil */
-	struct slice       set;   /* packed */
+	int64_t            revision;
+	bool               is_deletion;
+	uint64_t           before; /* of the same record; 0: none is known */
+	struct slice       entry;  /* the packed map, as readers get it */
+	struct slice       set;    /* packed */
 };
 
-/* Take the entry VALUE apart.  False when it is none. */
+/* Take VALUE apart, which is stored.  False when it is no change. */
 bool change_decode(struct change *change, struct slice value);
 
-/*
- * Append the entry VALUE with the packed map SET in place of its own.  False when it
- * is no entry.
- */
-bool change_pack(struct slice value, struct slice set, struct buf *buf);
+/* Append the entry of CHANGE with the packed map SET in place of its own. */
+void change_pack(const struct change *change, struct slice set, struct buf *buf);
 
-/*
- * Remove the values from the entries about one customer, from the one behind
- * *SEQUENCE on, at most COUNT_MAX of them; *SEQUENCE becomes the last one looked at.
- * True when none is left.
- */
-bool change_erase(struct kv_txn *txn, uint32_t store, uint64_t id, uint64_t *sequence,
-    unsigned count_max, struct buf *scratch);
+/* Store VALUE in place of what is there for a change, which has so many BYTES. */
+void change_put(struct kv_txn *txn, uint32_t store, uint64_t sequence, size_t bytes,
+    struct slice value);
 
 /* What the log of a store keeps; an entry leaves that is beyond any of these. */
 struct change_keep {

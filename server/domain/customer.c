@@ -108,14 +108,12 @@ static void
 check_group(struct edit *edit)
 {
 	struct slice value;
-	struct key   key;
 
 	if (!is_changed(edit, CUSTOMER_GROUP) ||
 	    !record_has(&edit->new, CUSTOMER_GROUP))
 		return;
-	kind_record_key(
-	    &key, edit->store, (uint64_t)record_integer(&edit->new, CUSTOMER_GROUP));
-	if (!kv_get(edit->txn, KV_GROUP, key_slice(&key), &value))
+	if (!kind_get(edit->txn, kind_of(RECORD_GROUP), edit->store,
+		(uint64_t)record_integer(&edit->new, CUSTOMER_GROUP), &value, NULL))
 		violate(edit, CUSTOMER_GROUP, RULE_MISSING);
 }
 

@@ -6,7 +6,6 @@
 #include "server/base/clock.h"
 #include "server/domain/anonymize.h"
 #include "server/domain/change.h"
-#include "server/domain/change_about.h"
 #include "server/domain/domain_private.h"
 #include "server/domain/feed.h"
 #include "server/domain/idempotency.h"
@@ -78,6 +77,7 @@ load_key(struct domain *domain, struct kv_txn *txn)
 	}
 	randombytes_buf(domain->key, DOMAIN_KEY_BYTES);
 	kv_put(txn, KV_META, SLICE("key"), slice_of(domain->key, DOMAIN_KEY_BYTES));
+	upgrade_not_needed(txn); /* it is new */
 	return txn->status;
 }
 
@@ -111,7 +111,7 @@ domain_open(
 bool
 domain_upgrade(struct domain *domain, struct kv_txn *txn)
 {
-	return change_about_upgrade(txn, &domain->upgrade_place);
+	return upgrade_step(&domain->upgrade, txn);
 }
 
 void

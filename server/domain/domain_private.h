@@ -9,6 +9,7 @@
 
 #include "server/domain/change.h"
 #include "server/domain/domain.h"
+#include "server/domain/upgrade.h"
 
 #define DOMAIN_KEY_BYTES 32u
 #define TOKEN_HASH_BYTES 32u
@@ -22,7 +23,7 @@ struct domain {
 	uint64_t
 	    token_epoch_next; /* the writer's: of what the open batch would make it */
 	struct change_place trim_place; /* the writer's: which old changes are next */
-	struct key          upgrade_place; /* what is left of an older server's index */
+	struct upgrade      upgrade;
 };
 
 /* The keyed hash of SECRET, TOKEN_HASH_BYTES long: what is kept in its place. */

@@ -7,6 +7,7 @@
 #include "server/domain/change.h"
 #include "server/domain/edit.h"
 #include "server/domain/index.h"
+#include "server/domain/stored.h"
 
 #define UID_BYTES 10u
 
@@ -43,10 +44,8 @@ static bool
 id_is_taken(struct edit *edit, uint64_t id)
 {
 	struct slice value;
-	struct key   key;
 
-	kind_record_key(&key, edit->store, id);
-	return kv_get(edit->txn, edit->kind->records, key_slice(&key), &value);
+	return kind_get(edit->txn, edit->kind, edit->store, id, &value, NULL);
 }
 
 enum status
@@ -64,6 +63,8 @@ edit_create(struct edit *edit, struct call *call, struct kv_txn *txn,
 	if (id == 0 && counter.id_last >= INTEGER_MAX)
 		violations_add(&call->violations, SLICE("id"), RULE_TOO_LARGE);
 	edit->id = id != 0 ? id : counter.id_last + 1;
+	if (id != 0) /* another one may have had it before */
+		edit->change_before = change_of_gone(txn, edit->store, kind, id);
 	if (uid.len == 0) {
 		make_uid(random);
 		uid = slice_of(random, sizeof(random));
@@ -95,13 +96,11 @@ edit_load(struct edit *edit, struct call *call, struct kv_txn *txn,
     const struct kind *kind, uint64_t id, struct slice uid, enum edit_op op)
 {
 	struct slice value;
-	struct key   key;
 
 	assert(op != EDIT_CREATE);
 	begin(edit, call, txn, kind, op);
 	edit->id = id != 0 ? id : edit_find(call, txn, kind, uid);
-	kind_record_key(&key, edit->store, edit->id);
-	if (!kv_get(txn, kind->records, key_slice(&key), &value))
+	if (!kind_get(txn, kind, edit->store, edit->id, &value, &edit->change_before))
 		return txn->status != STATUS_OK ? txn->status : STATUS_NOT_FOUND;
 	value = arena_copy(call->arena, value);
 	edit->old_bytes = value.len;
@@ -226,8 +225,9 @@ update_counter(struct edit *edit)
 	kind_count_put(edit->txn, edit->kind, edit->store, &counter);
 }
 
+/* CHANGE is the number of the change. */
 static void
-write_record(struct edit *edit)
+write_record(struct edit *edit, uint64_t change)
 {
 	struct buf *buf = edit->call->scratch;
 	struct key  key;
@@ -238,6 +238,7 @@ write_record(struct edit *edit)
 		return;
 	}
 	buf_clear(buf, buf->bytes_max);
+	stored_pack(buf, change);
 	record_pack(&edit->new, edit->shape, UINT64_MAX, buf);
 	if (buf->failed)
 		edit->txn->status = STATUS_NO_MEMORY;
@@ -252,10 +253,9 @@ edit_write(struct edit *edit)
 
 	assert(edit->changed);
 	assert(!violations_any(&edit->call->violations));
-	write_record(edit);
+	write_record(edit, change_append(edit));
 	index_update(edit);
 	update_counter(edit);
-	change_append(edit);
 	if (hook != NULL)
 		hook(edit);
 }

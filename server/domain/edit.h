@@ -32,6 +32,7 @@ struct edit {
 	const struct shape *shape;
 	uint32_t            store; /* 0 for records of the server */
 	uint64_t            id;
+	uint64_t            change_before; /* its last one; 0: none is known */
 	enum edit_op        op;
 	const struct patch *patch; /* what was asked for; NULL: the server's own */
 	uint64_t differ;    /* edit_check(): the places of OLD and NEW that are not the
@@ -39,7 +40,7 @@ struct edit {
 	bool   changed;     /* edit_check(): the record will be written */
 	bool   has_secret;  /* the hook stores a new password: a change too */
 	bool   drop_secret; /* the hook drops the password */
-	size_t old_bytes;   /* of the record as it is stored; 0 at creation */
+	size_t old_bytes;   /* of the record as it is answered; 0 at creation */
 	/* For the hooks alone, between before and after. */
 	uint64_t *members;
 	size_t    member_count;

@@ -2,7 +2,7 @@
 #include "proto/pack.h"
 #include "proto/reader.h"
 #include "server/domain/change.h"
-#include "server/domain/change_about.h"
+#include "server/domain/change_chain.h"
 #include "server/domain/domain_private.h"
 #include "server/domain/index.h"
 
@@ -54,16 +54,15 @@ has_private(const struct shape *shape, struct slice set)
 	return found;
 }
 
-/* Append the entry VALUE, which is CHANGE, as VIEW may see it. */
+/* Append the entry of CHANGE, as VIEW may see it. */
 static void
-pack_entry(const struct feed_view *view, const struct change *change,
-    struct slice value, struct buf *buf)
+pack_entry(const struct feed_view *view, const struct change *change, struct buf *buf)
 {
 	const struct shape *shape = kind_shape(change->kind);
 	struct buf          set;
 
 	if (view->sees_private || !has_private(shape, change->set)) {
-		pack_raw(buf, value);
+		pack_raw(buf, change->entry);
 		return;
 	}
 	buf_init(&set, CHANGE_BYTES_MAX);
@@ -71,7 +70,7 @@ pack_entry(const struct feed_view *view, const struct change *change,
 	if (set.failed)
 		buf->failed = true;
 	else
-		change_pack(value, buf_slice(&set), buf);
+		change_pack(change, buf_slice(&set), buf);
 	buf_fini(&set);
 }
 
@@ -82,11 +81,9 @@ static bool
 find_store(struct call *call, struct kv_txn *txn, uint32_t store)
 {
 	struct slice value;
-	struct key   key;
 
-	kind_record_key(&key, 0, store);
 	if ((call->who.store == 0 || call->who.store == store) &&
-	    kv_get(txn, KV_STORE, key_slice(&key), &value))
+	    kind_get(txn, kind_of(RECORD_STORE), 0, store, &value, NULL))
 		return true;
 	call->detail = "there is no such store";
 	return false;
@@ -134,21 +131,17 @@ goes_on(const struct feed_view *view, struct kv_txn *txn, const struct feed_page
 	return kv_get(txn, KV_CHANGE, key_slice(&key), &value);
 }
 
-/* Take the entry VALUE into PAGE if VIEW wants it. */
-static enum status
-take(const struct feed_view *view, struct feed_page *page, struct slice value,
+/* Take CHANGE into PAGE if VIEW wants it. */
+static void
+take(const struct feed_view *view, struct feed_page *page, const struct change *change,
     struct buf *buf)
 {
-	struct change change;
-
-	if (!change_decode(&change, value))
-		return STATUS_DAMAGED;
-	if (view->kind == NULL || view->kind == change.kind) {
-		pack_entry(view, &change, value, buf);
+	if ((view->kind == NULL || view->kind == change->kind) &&
+	    (view->id == 0 || view->id == (uint64_t)change->id)) {
+		pack_entry(view, change, buf);
 		page->count++;
 	}
-	page->after = (uint64_t)change.sequence;
-	return STATUS_OK;
+	page->after = (uint64_t)change->sequence;
 }
 
 /* Whether PAGE, with so many bytes in it, takes no more. */
@@ -167,6 +160,7 @@ fill_from_all(const struct feed_view *view, struct kv_txn *txn, struct feed_page
 	struct kv_scan scan;
 	struct key     prefix, from;
 	struct slice   key, value;
+	struct change  change;
 	unsigned       looked = 0;
 	enum status    status = STATUS_OK;
 
@@ -177,55 +171,48 @@ fill_from_all(const struct feed_view *view, struct kv_txn *txn, struct feed_page
 	       looked++ < FEED_LOOK_MAX && looked_bytes < FEED_LOOK_BYTES_MAX &&
 	       kv_scan_next(&scan, &key, &value)) {
 		looked_bytes += value.len;
-		status = take(view, page, value, buf);
+		if (change_decode(&change, value))
+			take(view, page, &change, buf);
+		else
+			status = STATUS_DAMAGED;
 	}
 	kv_scan_end(&scan);
 	return status;
 }
 
-/* Get the change number SEQUENCE, which an index names. */
-static bool
-get_change(struct kv_txn *txn, uint32_t store, uint64_t sequence, struct slice *value)
+/* The changes that CHAIN is about, as VIEW names the record. */
+static struct change_chain
+chain_of(const struct feed_view *view, struct kv_txn *txn)
 {
-	struct key key;
-
-	change_key(&key, store, sequence);
-	if (kv_get(txn, KV_CHANGE, key_slice(&key), value))
-		return true;
-	if (txn->status == STATUS_OK)
-		txn->status = STATUS_DAMAGED;
-	return false;
-}
-
-/* Walk the changes of one record. */
-static enum status
-fill_from_record(const struct feed_view *view, struct kv_txn *txn,
-    struct feed_page *page, struct buf *buf)
-{
-	struct change_walk walk = {
+	return (struct change_chain){
 		.txn = txn,
 		.store = view->store,
 		.kind = view->kind,
 		.id = view->id,
-		.at = page->after + 1,
-		.end = page->last,
 	};
-	size_t       begin = buf->len;
-	struct slice value;
-	enum status  status = STATUS_OK;
-	uint64_t     sequence = 0;
-	bool         more = false;
+}
 
-	while (status == STATUS_OK && change_walk_next(&walk, &sequence)) {
-		more = is_full(page, buf->len - begin);
-		if (more || !get_change(txn, view->store, sequence, &value))
-			break;
-		status = take(view, page, value, buf);
+/* Take the changes of one record; those of all are walked if it has too many. */
+static enum status
+fill_from_record(const struct feed_view *view, struct kv_txn *txn,
+    struct feed_page *page, struct buf *buf)
+{
+	struct change_chain chain = chain_of(view, txn);
+	uint64_t            sequences[CHAIN_STEPS_MAX];
+	size_t              begin = buf->len;
+	struct change       change;
+	unsigned            count;
+
+	if (!chain_behind(&chain, page->after, sequences, &count))
+		return fill_from_all(view, txn, page, buf);
+	while (count > 0 && !is_full(page, buf->len - begin) &&
+	       chain_get(&chain, sequences[count - 1], &change)) {
+		take(view, page, &change, buf);
+		count--;
 	}
-	change_walk_end(&walk);
-	if (status == STATUS_OK && txn->status == STATUS_OK && !more)
-		page->after = walk.at > page->last ? page->last : walk.at - 1;
-	return status;
+	if (count == 0 && txn->status == STATUS_OK)
+		page->after = page->last;
+	return txn->status;
 }
 
 enum status
@@ -333,10 +320,9 @@ static bool
 customer_exists(struct call *call, struct kv_txn *txn, uint64_t id)
 {
 	struct slice value;
-	struct key   key;
 
-	kind_record_key(&key, call->who.store, id);
-	return kv_get(txn, KV_CUSTOMER, key_slice(&key), &value);
+	return kind_get(
+	    txn, kind_of(RECORD_CUSTOMER), call->who.store, id, &value, NULL);
 }
 
 /* The packed name of TOKEN, or nil when there is none (any more). */
@@ -345,51 +331,33 @@ token_name(struct kv_txn *txn, uint64_t token)
 {
 	struct record record;
 	struct slice  value;
-	struct key    key;
 
-	kind_record_key(&key, 0, token);
-	if (token == 0 || !kv_get(txn, KV_TOKEN, key_slice(&key), &value) ||
+	if (token == 0 ||
+	    !kind_get(txn, kind_of(RECORD_TOKEN), 0, token, &value, NULL) ||
 	    !record_split(&record, &record_shapes[RECORD_TOKEN], value) ||
 	    !record_has(&record, TOKEN_NAME))
 		return SLICE("\xc0");
 	return record.field[TOKEN_NAME];
 }
 
-/* Append the entry VALUE with one thing more: the name of the token. */
+/* Append the entry of CHANGE with one thing more: the name of the token. */
 static enum status
 add_entry(struct call *call, struct kv_txn *txn, const struct feed_view *view,
-    struct slice value)
+    const struct change *change)
 {
 	struct buf   *entry = call->scratch;
-	struct change change;
 	struct reader reader;
 
-	if (!change_decode(&change, value))
-		return STATUS_DAMAGED;
 	buf_clear(entry, entry->bytes_max);
-	pack_entry(view, &change, value, entry);
+	pack_entry(view, change, entry);
 	if (entry->failed)
 		return STATUS_NO_MEMORY;
 	reader_init(&reader, buf_slice(entry));
 	pack_map(call->result, reader_map(&reader) + 1);
 	pack_raw(call->result, slice_of(reader.at, (size_t)(reader.end - reader.at)));
 	pack_literal(call->result, "token_name");
-	pack_raw(call->result, token_name(txn, (uint64_t)change.token));
+	pack_raw(call->result, token_name(txn, (uint64_t)change->token));
 	return txn->status;
-}
-
-/* Where the history that CALL asks for begins and how far the feed may reach back. */
-static void
-history_bounds(struct call *call, struct kv_txn *txn, struct change_walk *walk)
-{
-	uint64_t last = change_last(txn, walk->store);
-	uint64_t max = call->domain->options.change_keep_max;
-
-	walk->at = last + 1;
-	if (args_have(&call->args, ARG_BEFORE) &&
-	    (uint64_t)args_integer(&call->args, ARG_BEFORE) < walk->at)
-		walk->at = (uint64_t)args_integer(&call->args, ARG_BEFORE);
-	walk->end = last > max ? last - max + 1 : 1;
 }
 
 /*
@@ -400,34 +368,28 @@ static enum status
 add_entries(struct call *call, struct kv_txn *txn, const struct feed_view *view,
     uint32_t *count, uint64_t *next)
 {
-	struct change_walk walk = {
-		.txn = txn,
-		.store = view->store,
-		.kind = view->kind,
-		.id = view->id,
-		.backwards = true,
-	};
-	size_t       begin = call->result->len;
-	struct slice value;
-	uint64_t     sequence = 0, taken = 0;
-	enum status  status = STATUS_OK;
-	bool         more = false;
+	struct change_chain chain = chain_of(view, txn);
+	size_t              begin = call->result->len;
+	enum status         status = STATUS_OK;
+	struct change       change;
+	uint64_t            at;
 
-	history_bounds(call, txn, &walk);
-	while (status == STATUS_OK && change_walk_next(&walk, &sequence)) {
-		more = *count == wanted(call) ||
-		       call->result->len - begin >= FEED_PAGE_BYTES;
-		if (more || !get_change(txn, view->store, sequence, &value))
-			break;
-		status = add_entry(call, txn, view, value);
-		taken = sequence;
+	if (!args_have(&call->args, ARG_BEFORE))
+		at = chain_newest(&chain);
+	else if (!chain_below(&chain, (uint64_t)args_integer(&call->args, ARG_BEFORE),
+		     &at, next))
+		return txn->status;
+	*next = 0;
+	while (status == STATUS_OK && chain_get(&chain, at, &change)) {
+		if (*count == wanted(call) ||
+		    call->result->len - begin >= FEED_PAGE_BYTES)
+			return txn->status;
+		status = add_entry(call, txn, view, &change);
+		*next = at;
+		at = change.before;
 		++*count;
 	}
-	change_walk_end(&walk);
-	if (more)
-		*next = taken;
-	else if (walk.at > walk.end)
-		*next = walk.at;
+	*next = 0;
 	return status != STATUS_OK ? status : txn->status;
 }
 

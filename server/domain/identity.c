@@ -97,10 +97,8 @@ identify_id(struct kv_txn *txn, uint64_t id, int64_t now_ms, struct identity *wh
 {
 	struct record record;
 	struct slice  value;
-	struct key    key;
 
-	kind_record_key(&key, 0, id);
-	if (!kv_get(txn, KV_TOKEN, key_slice(&key), &value))
+	if (!kind_get(txn, kind_of(RECORD_TOKEN), 0, id, &value, NULL))
 		return txn->status != STATUS_OK ? txn->status : STATUS_NOT_FOUND;
 	if (!record_split(&record, &record_shapes[RECORD_TOKEN], value))
 		return STATUS_DAMAGED;

@@ -4,6 +4,7 @@
 #include "server/domain/kind.h"
 #include "server/domain/member.h"
 #include "server/domain/store.h"
+#include "server/domain/stored.h"
 #include "server/domain/token.h"
 
 static const struct kind kinds[RECORD_KIND_COUNT] = {
@@ -70,6 +71,15 @@ kind_shape(const struct kind *kind)
 	return &record_shapes[kind_number(kind)];
 }
 
+const struct kind *
+kind_named(struct slice noun)
+{
+	for (unsigned i = 0; i < RECORD_KIND_COUNT; i++)
+		if (slice_equal(noun, kind_noun(&kinds[i])))
+			return &kinds[i];
+	return NULL;
+}
+
 uint32_t
 kind_store(const struct kind *kind, const struct call *call)
 {
@@ -81,6 +91,20 @@ kind_record_key(struct key *key, uint32_t store, uint64_t id)
 {
 	key_init(key, store);
 	key_u64(key, id);
+}
+
+bool
+kind_get(struct kv_txn *txn, const struct kind *kind, uint32_t store, uint64_t id,
+    struct slice *record, uint64_t *change)
+{
+	struct key key;
+	uint64_t   last;
+
+	kind_record_key(&key, store, id);
+	if (!kv_get(txn, kind->records, key_slice(&key), record))
+		return false;
+	stored_take(record, change != NULL ? change : &last);
+	return true;
 }
 
 void

@@ -46,11 +46,21 @@ kind_noun(const struct kind *kind)
 	return slice_text(kind_shape(kind)->name);
 }
 
+/* The kind that NOUN names, or NULL. */
+const struct kind *kind_named(struct slice noun);
+
 /* The store under which CALL finds records of KIND. */
 uint32_t kind_store(const struct kind *kind, const struct call *call);
 
 /* The key of a record in KIND->records. */
 void kind_record_key(struct key *key, uint32_t store, uint64_t id);
+
+/*
+ * Get the record ID, a packed map, and at *CHANGE, unless that is NULL, the number of
+ * its last change.  False when it is not there, or TXN has failed.
+ */
+bool kind_get(struct kv_txn *txn, const struct kind *kind, uint32_t store, uint64_t id,
+    struct slice *record, uint64_t *change);
 
 /* How many records of KIND the store has, and the highest id it ever gave. */
 struct kind_counter {

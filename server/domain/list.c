@@ -7,6 +7,7 @@
 #include "server/domain/filter.h"
 #include "server/domain/lookup.h"
 #include "server/domain/query.h"
+#include "server/domain/stored.h"
 
 enum status
 list_check(struct call *call)
@@ -127,13 +128,15 @@ walk(struct listing *list, enum kv_table table, const struct key *prefix, bool h
 	struct kv_scan scan;
 	struct slice   key, value;
 	struct key     from = *prefix;
-	uint64_t       id = 0;
+	uint64_t       id = 0, change;
 
 	key_u64(&from, list->goes_down ? list->before : list->after + 1);
 	(list->goes_down ? kv_scan_back : kv_scan_begin)(
 	    &scan, list->txn, table, key_slice(prefix), key_slice(&from));
 	while (kv_scan_next(&scan, &key, &value)) {
 		key_take_last_u64(&key, &id);
+		if (holds)
+			stored_take(&value, &change);
 		if (!take(list, id, holds ? value : slice_of(NULL, 0)))
 			break;
 	}

@@ -85,13 +85,10 @@ enum status
 query_load(struct call *call, const struct kind *kind, struct kv_txn *txn, uint64_t id,
     struct slice *value)
 {
-	struct key key;
-
 	if (kind_number(kind) == RECORD_STORE && call->who.store != 0 &&
 	    id != call->who.store)
 		return STATUS_NOT_FOUND;
-	kind_record_key(&key, kind_store(kind, call), id);
-	if (!kv_get(txn, kind->records, key_slice(&key), value))
+	if (!kind_get(txn, kind, kind_store(kind, call), id, value, NULL))
 		return txn->status != STATUS_OK ? txn->status : STATUS_NOT_FOUND;
 	if (call->who.customer != 0 && call->who.customer != id)
 		return STATUS_FORBIDDEN;

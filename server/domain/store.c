@@ -7,10 +7,8 @@ bool
 store_get(struct kv_txn *txn, uint32_t store, struct record *record)
 {
 	struct slice value;
-	struct key   key;
 
-	kind_record_key(&key, 0, store);
-	if (!kv_get(txn, KV_STORE, key_slice(&key), &value))
+	if (!kind_get(txn, kind_of(RECORD_STORE), 0, store, &value, NULL))
 		return false;
 	if (!record_split(record, &record_shapes[RECORD_STORE], value)) {
 		txn->status = STATUS_DAMAGED;

@@ -72,15 +72,13 @@ check_bindings(struct edit *edit)
 	uint32_t            store = (uint32_t)record_integer(&edit->new, TOKEN_STORE);
 	struct record       record;
 	struct slice        value;
-	struct key          key;
 
 	if (!store_get(edit->txn, store, &record))
 		violations_add(violations, fields[TOKEN_STORE].name, RULE_MISSING);
 	if (!record_has(&edit->new, TOKEN_CUSTOMER))
 		return;
-	kind_record_key(
-	    &key, store, (uint64_t)record_integer(&edit->new, TOKEN_CUSTOMER));
-	if (!kv_get(edit->txn, KV_CUSTOMER, key_slice(&key), &value))
+	if (!kind_get(edit->txn, kind_of(RECORD_CUSTOMER), store,
+		(uint64_t)record_integer(&edit->new, TOKEN_CUSTOMER), &value, NULL))
 		violations_add(violations, fields[TOKEN_CUSTOMER].name, RULE_MISSING);
 }
 

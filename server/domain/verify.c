@@ -10,11 +10,13 @@
 #include <string.h>
 
 #include "server/domain/change.h"
-#include "server/domain/change_about.h"
+#include "server/domain/change_chain.h"
 #include "server/domain/domain.h"
 #include "server/domain/index.h"
 #include "server/domain/kind.h"
 #include "server/domain/record.h"
+#include "server/domain/stored.h"
+#include "server/domain/upgrade.h"
 
 #define SENTENCE_BYTES_MAX 240u
 #define KEY_BYTES_SHOWN 12u
@@ -39,6 +41,10 @@ struct verify {
 	struct change_log   log;      /* what the store says about its changes */
 	uint64_t            bytes;    /* of those that LOG counts */
 	bool                has_gap;  /* some are not there, or not to be read */
+
+	bool     is_chained; /* each change must be the last of a record, … */
+	uint64_t changes;    /* … or before another one: so many there are, … */
+	uint64_t named;      /* … and so many have been named as such */
 };
 
 typedef void each_fn(struct verify *verify, struct slice key, struct slice value);
@@ -183,6 +189,48 @@ expect_entry(void *context, bool unique, const struct key *key, uint64_t id)
 		complain_entry(verify, table, key_slice(key), "names another record");
 }
 
+/* The changes of the record ID of KIND. */
+static struct change_chain
+chain_of(struct verify *verify, uint32_t store, const struct kind *kind, uint64_t id)
+{
+	return (struct change_chain){
+		.txn = verify->txn,
+		.store = store,
+		.kind = kind,
+		.id = id,
+	};
+}
+
+/*
+ * What KEY of TABLE names, the change SEQUENCE, must be of that record and, unless that
+ * is 0, have the REVISION; if it is still kept.
+ */
+static void
+check_change(struct verify *verify, enum kv_table table, struct slice key,
+    struct change_chain chain, uint64_t sequence, int64_t revision)
+{
+	struct kv_txn *txn = verify->txn;
+	struct change  change;
+	struct slice   value;
+	struct key     of_change;
+
+	if (sequence == 0 || !verify->is_chained)
+		return;
+	change_key(&of_change, chain.store, sequence);
+	if (has(verify, KV_CHANGE, key_slice(&of_change), &value)) {
+		verify->named++;
+		if (!chain_get(&chain, sequence, &change))
+			complain_entry(
+			    verify, table, key, "names no sound change of that record");
+		else if (revision != 0 && change.revision != revision)
+			complain_entry(
+			    verify, table, key, "names a change of another revision");
+	} else if (sequence >= change_oldest(txn, chain.store)) {
+		complain_entry(verify, table, key, "names a change that is not there");
+	}
+	txn->status = STATUS_OK;
+}
+
 static void
 each_record(struct verify *verify, struct slice key, struct slice value)
 {
@@ -190,14 +238,15 @@ each_record(struct verify *verify, struct slice key, struct slice value)
 	struct slice  rest = key, secret;
 	struct record record;
 	uint32_t      store;
-	uint64_t      id;
+	uint64_t      id, change;
 
 	if (!key_take_u32(&rest, &store) || !key_take_u64(&rest, &id) ||
 	    rest.len != 0) {
 		complain_entry(verify, table, key, "is no key of a record");
 		return;
 	}
-	if (!record_split(&record, kind_shape(verify->kind), value)) {
+	if ((!stored_take(&value, &change) && verify->is_chained) ||
+	    !record_split(&record, kind_shape(verify->kind), value)) {
 		complain_entry(verify, table, key, "does not decode");
 		return;
 	}
@@ -210,6 +259,8 @@ each_record(struct verify *verify, struct slice key, struct slice value)
 	}
 	verify->counted.count++;
 	verify->counted.id_last = id;
+	check_change(verify, table, key, chain_of(verify, store, verify->kind, id),
+	    change, record_integer(&record, COMMON_REVISION));
 	if (!index_walk(verify->kind, store, id, &record, UINT64_MAX, &verify->scratch,
 		expect_entry, verify))
 		complain_entry(verify, table, key, "not looked at: out of memory");
@@ -240,17 +291,15 @@ check_entry(struct verify *verify, struct slice key, uint64_t id)
 	    verify->unique ? verify->kind->unique : verify->kind->index;
 	struct slice  rest = key, value;
 	struct record record;
-	struct key    of_record;
 	uint32_t      store;
 
 	if (!key_take_u32(&rest, &store)) {
 		complain_entry(verify, table, key, "is no key of an index");
 		return;
 	}
-	kind_record_key(&of_record, store, id);
 	verify->wanted = key;
 	verify->found = false;
-	if (kv_get(verify->txn, verify->kind->records, key_slice(&of_record), &value) &&
+	if (kind_get(verify->txn, verify->kind, store, id, &value, NULL) &&
 	    record_split(&record, kind_shape(verify->kind), value) &&
 	    !index_walk(verify->kind, store, id, &record, UINT64_MAX, &verify->scratch,
 		match_entry, verify))
@@ -341,7 +390,7 @@ each_change(struct verify *verify, struct slice key, struct slice value)
 {
 	struct slice  rest = key, nothing;
 	struct change change;
-	struct key    about, old, before;
+	struct key    before;
 	uint32_t      store = 0;
 	uint64_t      sequence = 0;
 
@@ -368,12 +417,10 @@ each_change(struct verify *verify, struct slice key, struct slice value)
 	verify->sequence = sequence;
 	if (sequence > verify->log.uncounted)
 		verify->bytes += value.len;
-	change_about_key(&about, store, change.kind, (uint64_t)change.id, sequence);
-	change_about_key_before(&old, &about);
-	if (!has(verify, KV_CHANGE_ABOUT, key_slice(&about), &nothing) &&
-	    !has(verify, KV_CHANGE_RECORD, key_slice(&old), &nothing))
-		complain_entry(verify, KV_CHANGE_ABOUT, key_slice(&about),
-		    "missing, but there is the change");
+	verify->changes++;
+	check_change(verify, KV_CHANGE, key,
+	    chain_of(verify, store, change.kind, (uint64_t)change.id), change.before,
+	    0);
 }
 
 /* An empty log was not walked, but it has a counter. */
@@ -392,20 +439,28 @@ each_counter(struct verify *verify, struct slice key, struct slice value)
 	verify->txn->status = STATUS_OK;
 }
 
+/* The last change of a record that is gone. */
 static void
-each_change_about(struct verify *verify, struct slice key, struct slice value)
+each_gone(struct verify *verify, struct slice key, struct slice value)
 {
-	struct slice front = key, back = key;
-	struct key   of_change;
-	uint32_t     store = 0;
-	uint64_t     sequence = 0;
+	struct slice       rest = key, back = key, record;
+	const struct kind *kind = NULL;
+	uint32_t           store = 0;
+	uint64_t           id = 0, sequence = 0;
 
-	key_take_u32(&front, &store);
-	key_take_last_u64(&back, &sequence);
-	change_key(&of_change, store, sequence);
-	if (!has(verify, KV_CHANGE, key_slice(&of_change), &value))
+	if (!verify->is_chained)
+		return; /* then it may be of any record */
+	if (key_take_u32(&rest, &store) && key_take_last_u64(&back, &id) &&
+	    back.len > sizeof(store))
+		kind = kind_named(slice_of(rest.data, back.len - sizeof(store) - 1));
+	if (kind == NULL || !key_take_u64(&value, &sequence) ||
+	    kind_get(verify->txn, kind, store, id, &record, NULL))
 		complain_entry(
-		    verify, KV_CHANGE_ABOUT, key, "names a change that is not there");
+		    verify, KV_CHANGE_OF_GONE, key, "is of no record that is gone");
+	else
+		check_change(verify, KV_CHANGE_OF_GONE, key,
+		    chain_of(verify, store, kind, id), sequence, 0);
+	verify->txn->status = STATUS_OK;
 }
 
 static void
@@ -414,7 +469,14 @@ verify_changes(struct verify *verify)
 	open_changes(verify, 0);
 	walk(verify, KV_CHANGE, each_change);
 	close_changes(verify);
-	walk(verify, KV_CHANGE_ABOUT, each_change_about);
+	walk(verify, KV_CHANGE_OF_GONE, each_gone);
+	/* What is damaged is not counted, and has been complained about. */
+	if (verify->is_chained && verify->count == 0 &&
+	    verify->changes != verify->named)
+		complain(verify,
+		    "there are %llu changes, but their records lead to %llu",
+		    (unsigned long long)verify->changes,
+		    (unsigned long long)verify->named);
 }
 
 static void
@@ -499,6 +561,7 @@ static const struct {
 } others[] = {
 	{ KV_META,               each_other },
 	{ KV_CHANGE_RECORD,      each_other },
+	{ KV_CHANGE_ABOUT,       each_other },
 	{ KV_COUNTER,            each_counter },
 	{ KV_TOKEN_HASH,         each_token_hash },
 	{ KV_SECRET,             each_secret },
@@ -515,6 +578,7 @@ domain_verify(struct kv_txn *txn, void (*report)(void *context, const char *sent
 {
 	struct verify verify = { .txn = txn, .report = report, .context = context };
 
+	verify.is_chained = upgrade_is_done(txn);
 	buf_init(&verify.scratch, CALL_SCRATCH_BYTES_MAX);
 	for (unsigned i = 0; i < RECORD_KIND_COUNT; i++)
 		verify_kind(&verify, kind_of((enum record_kind)i));

@@ -42,7 +42,7 @@
 #define KV_NEST_MAX 2u        /* transactions within one another */
 #define KV_AHEAD_MAX 32u      /* keys that are fetched together */
 #define KV_CACHE_BYTES_MIN ((size_t)64 << 10)
-#define KV_FORMAT 3 /* of the file; a newer one is refused */
+#define KV_FORMAT 4 /* of the file; a newer one is refused */
 
 struct kv;
 struct kv_snapshot;

@@ -30,7 +30,7 @@
 	X(CUSTOMER,           "customer",            1) /* store, id -> record */                           \
 	X(CUSTOMER_UNIQUE,    "customer_unique",     1) /* store, field, value -> id */                     \
 	X(CUSTOMER_INDEX,     "customer_index",      0) /* store, field, value, id -> nothing */            \
-	X(CUSTOMER_DUE,       "customer_due",        0) /* time, store, id -> change erased last */         \
+	X(CUSTOMER_DUE,       "customer_due",        0) /* time, store, id -> how far its erasure is */     \
 	X(SECRET,             "secret",              0) /* store, customer -> argon2id string; 0, token -> hash */ \
 	X(GROUP,              "group",               1) /* as for customers */                              \
 	X(GROUP_UNIQUE,       "group_unique",        1)                                                     \
@@ -38,11 +38,12 @@
 	X(TAG,                "tag",                 1)                                                     \
 	X(TAG_UNIQUE,         "tag_unique",          1)                                                     \
 	X(CHANGE,             "change",              0) /* store, sequence -> change */                     \
-	X(CHANGE_RECORD,      "change_record",       0) /* as CHANGE_ABOUT before format 3, without era */  \
+	X(CHANGE_RECORD,      "change_record",       0) /* an index before format 3; empty since */         \
 	X(IDEMPOTENCY,        "idempotency",         0) /* store, token, key -> first answer */             \
 	X(IDEMPOTENCY_DUE,    "idempotency_due",     0) /* time, store, token, key -> nothing */            \
 	X(IDEMPOTENCY_RECORD, "idempotency_record",  0) /* store, customer, token, key -> nothing */        \
-	X(CHANGE_ABOUT,       "change_about",        0) /* store, era, kind, id, sequence -> nothing */
+	X(CHANGE_ABOUT,       "change_about",        0) /* an index of format 3; empty since */             \
+	X(CHANGE_OF_GONE,     "change_of_gone",      0) /* store, kind, id -> last change of what is gone */
 
 enum kv_table {
 #define X(name, disk, cached) KV_##name,

@@ -18,6 +18,7 @@
 #include <xxhash.h>
 
 #include "server/domain/domain.h"
+#include "server/domain/stored.h"
 #include "server/kv/kv.h"
 
 #define BYTES_MAX ((size_t)1 << 30)
@@ -61,11 +62,13 @@ customers_of(struct kv_txn *txn)
 	struct slice   key, value;
 	char          *text;
 	size_t         i, len;
+	uint64_t       change;
 	FILE          *out = open_memstream(&text, &len);
 
 	kv_scan_begin(&scan, txn, KV_CUSTOMER, SLICE(""), SLICE(""));
 	while (kv_scan_next(&scan, &key, &value)) {
 		putc(',', out);
+		stored_take(&value, &change);
 		for (i = 0; i < value.len; i++)
 			fprintf(out, "%02x", (unsigned)(unsigned char)value.data[i]);
 	}

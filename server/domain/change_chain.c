@@ -1,0 +1,178 @@
+#include "server/domain/change_chain.h"
+#include "proto/pack.h"
+#include "server/domain/stored.h"
+
+uint64_t
+chain_newest(const struct change_chain *chain)
+{
+	struct slice record;
+	uint64_t     newest;
+
+	if (kind_get(
+		chain->txn, chain->kind, chain->store, chain->id, &record, &newest))
+		return newest;
+	return change_of_gone(chain->txn, chain->store, chain->kind, chain->id);
+}
+
+/* Get the change SEQUENCE of whatever record. */
+static bool
+get(const struct change_chain *chain, uint64_t sequence, struct change *change,
+    size_t *bytes)
+{
+	struct slice value;
+	struct key   key;
+
+	change_key(&key, chain->store, sequence);
+	if (sequence == 0 || !kv_get(chain->txn, KV_CHANGE, key_slice(&key), &value))
+		return false;
+	*bytes = value.len;
+	if (change_decode(change, value))
+		return true;
+	chain->txn->status = STATUS_DAMAGED;
+	return false;
+}
+
+static bool
+is_of_record(const struct change_chain *chain, const struct change *change)
+{
+	return change->kind == chain->kind && (uint64_t)change->id == chain->id;
+}
+
+/* As chain_get(); *BYTES becomes what it takes where it is stored. */
+static bool
+get_own(const struct change_chain *chain, uint64_t sequence, struct change *change,
+    size_t *bytes)
+{
+	if (!get(chain, sequence, change, bytes))
+		return false;
+	/* What leads forward would lead in circles. */
+	if (is_of_record(chain, change) && change->before < sequence)
+		return true;
+	chain->txn->status = STATUS_DAMAGED;
+	return false;
+}
+
+bool
+chain_get(const struct change_chain *chain, uint64_t sequence, struct change *change)
+{
+	size_t bytes;
+
+	return get_own(chain, sequence, change, &bytes);
+}
+
+bool
+chain_behind(const struct change_chain *chain, uint64_t after,
+    uint64_t sequences[CHAIN_STEPS_MAX], unsigned *count)
+{
+	struct change change;
+	uint64_t      at = chain_newest(chain);
+
+	*count = 0;
+	while (at > after && chain_get(chain, at, &change)) {
+		if (*count == CHAIN_STEPS_MAX)
+			return false;
+		sequences[(*count)++] = at;
+		at = change.before;
+	}
+	return true;
+}
+
+/* Look for it in the log itself. */
+static bool
+look_below(const struct change_chain *chain, uint64_t sequence, uint64_t *found,
+    uint64_t *reached)
+{
+	struct change  change;
+	struct kv_scan scan;
+	struct key     prefix, below;
+	struct slice   key, value;
+	unsigned       looked = 0;
+	bool           is_there = false;
+
+	*reached = sequence;
+	key_init(&prefix, chain->store);
+	change_key(&below, chain->store, sequence);
+	kv_scan_back(
+	    &scan, chain->txn, KV_CHANGE, key_slice(&prefix), key_slice(&below));
+	while (!is_there && looked < CHAIN_STEPS_MAX &&
+	       kv_scan_next(&scan, &key, &value)) {
+		if (!change_decode(&change, value)) {
+			chain->txn->status = STATUS_DAMAGED;
+			break;
+		}
+		*reached = (uint64_t)change.sequence;
+		is_there = is_of_record(chain, &change);
+		looked++;
+	}
+	kv_scan_end(&scan);
+	*found = is_there ? *reached : 0;
+	return is_there || looked < CHAIN_STEPS_MAX;
+}
+
+bool
+chain_below(const struct change_chain *chain, uint64_t sequence, uint64_t *found,
+    uint64_t *reached)
+{
+	struct kv_txn *txn = chain->txn;
+	struct change  change;
+	size_t         bytes;
+	uint64_t       at;
+
+	/* As a rule it is where the page before has ended. */
+	if (get(chain, sequence, &change, &bytes) && is_of_record(chain, &change)) {
+		*found = change.before;
+		return true;
+	}
+	at = txn->status == STATUS_OK ? chain_newest(chain) : 0;
+	for (unsigned steps = 0; at >= sequence && steps < CHAIN_STEPS_MAX; steps++)
+		at = chain_get(chain, at, &change) ? change.before : 0;
+	*found = at;
+	if (txn->status == STATUS_OK && at < sequence)
+		return true;
+	/* One that is damaged must not hide those before it. */
+	if (txn->status == STATUS_DAMAGED)
+		txn->status = STATUS_OK;
+	return look_below(chain, sequence, found, reached);
+}
+
+/* Erase the values of the change SEQUENCE: the one before it, or 0. */
+static uint64_t
+erase_one(const struct change_chain *chain, uint64_t sequence, struct buf *scratch)
+{
+	struct change change;
+	size_t        bytes;
+	uint64_t      before;
+
+	if (!get_own(chain, sequence, &change, &bytes))
+		return 0;
+	before = change.before; /* the put takes away what the rest points to */
+	buf_clear(scratch, scratch->bytes_max);
+	stored_pack(scratch, before);
+	change_pack(&change, SLICE("\x80"), scratch);
+	if (scratch->failed)
+		chain->txn->status = STATUS_NO_MEMORY;
+	else
+		change_put(
+		    chain->txn, chain->store, sequence, bytes, buf_slice(scratch));
+	return before;
+}
+
+bool
+chain_erase(const struct change_chain *chain, struct change_erasure *erasure,
+    unsigned count_max, struct buf *scratch)
+{
+	for (unsigned i = 0; chain->txn->status == STATUS_OK; i++) {
+		if (erasure->next <= erasure->done) {
+			/* All down from TOP is; has anything come since? */
+			if (erasure->done < erasure->top)
+				erasure->done = erasure->top;
+			erasure->top = erasure->next = chain_newest(chain);
+			if (erasure->next <= erasure->done)
+				return chain->txn->status == STATUS_OK;
+		}
+		if (i == count_max)
+			break;
+		erasure->next = erase_one(chain, erasure->next, scratch);
+	}
+	return false;
+}
