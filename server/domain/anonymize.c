@@ -265,12 +265,8 @@ complete(struct edit *edit, struct record *state)
 static bool
 erase_outside(struct call *call, struct kv_txn *txn, struct due *due)
 {
-	const struct change_chain chain = {
-		.txn = txn,
-		.store = due->store,
-		.kind = kind_of(RECORD_CUSTOMER),
-		.id = due->id,
-	};
+	const struct change_chain chain =
+	    chain_of(txn, due->store, kind_of(RECORD_CUSTOMER), due->id);
 	bool done = chain_erase(&chain, &due->erasure, ERASED_PER_STEP, call->scratch);
 
 	put_due(txn, due);

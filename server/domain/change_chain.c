@@ -60,16 +60,32 @@ chain_get(const struct change_chain *chain, uint64_t sequence, struct change *ch
 	return get_own(chain, sequence, change, &bytes);
 }
 
+/* What a walk has looked at. */
+struct looked {
+	unsigned count;
+	size_t   bytes;
+};
+
+/* Add one of so many BYTES.  True when that is enough. */
+static bool
+is_enough(struct looked *looked, size_t bytes)
+{
+	looked->bytes += bytes;
+	return ++looked->count == CHAIN_STEPS_MAX || looked->bytes >= CHAIN_BYTES_MAX;
+}
+
 bool
 chain_behind(const struct change_chain *chain, uint64_t after,
     uint64_t sequences[CHAIN_STEPS_MAX], unsigned *count)
 {
+	struct looked looked = { 0 };
 	struct change change;
 	uint64_t      at = chain_newest(chain);
+	size_t        bytes;
 
 	*count = 0;
-	while (at > after && chain_get(chain, at, &change)) {
-		if (*count == CHAIN_STEPS_MAX)
+	while (at > after && get_own(chain, at, &change, &bytes)) {
+		if (is_enough(&looked, bytes))
 			return false;
 		sequences[(*count)++] = at;
 		at = change.before;
@@ -82,31 +98,30 @@ static bool
 look_below(const struct change_chain *chain, uint64_t sequence, uint64_t *found,
     uint64_t *reached)
 {
+	struct looked  looked = { 0 };
 	struct change  change;
 	struct kv_scan scan;
 	struct key     prefix, below;
 	struct slice   key, value;
-	unsigned       looked = 0;
-	bool           is_there = false;
+	bool           is_there = false, is_far = false;
 
 	*reached = sequence;
 	key_init(&prefix, chain->store);
 	change_key(&below, chain->store, sequence);
 	kv_scan_back(
 	    &scan, chain->txn, KV_CHANGE, key_slice(&prefix), key_slice(&below));
-	while (!is_there && looked < CHAIN_STEPS_MAX &&
-	       kv_scan_next(&scan, &key, &value)) {
+	while (!is_there && !is_far && kv_scan_next(&scan, &key, &value)) {
 		if (!change_decode(&change, value)) {
 			chain->txn->status = STATUS_DAMAGED;
 			break;
 		}
 		*reached = (uint64_t)change.sequence;
 		is_there = is_of_record(chain, &change);
-		looked++;
+		is_far = is_enough(&looked, value.len);
 	}
 	kv_scan_end(&scan);
 	*found = is_there ? *reached : 0;
-	return is_there || looked < CHAIN_STEPS_MAX;
+	return is_there || !is_far;
 }
 
 bool
@@ -114,9 +129,11 @@ chain_below(const struct change_chain *chain, uint64_t sequence, uint64_t *found
     uint64_t *reached)
 {
 	struct kv_txn *txn = chain->txn;
+	struct looked  looked = { 0 };
 	struct change  change;
-	size_t         bytes;
 	uint64_t       at;
+	size_t         bytes;
+	bool           is_far = false;
 
 	/* As a rule it is where the page before has ended. */
 	if (get(chain, sequence, &change, &bytes) && is_of_record(chain, &change)) {
@@ -124,10 +141,16 @@ chain_below(const struct change_chain *chain, uint64_t sequence, uint64_t *found
 		return true;
 	}
 	at = txn->status == STATUS_OK ? chain_newest(chain) : 0;
-	for (unsigned steps = 0; at >= sequence && steps < CHAIN_STEPS_MAX; steps++)
-		at = chain_get(chain, at, &change) ? change.before : 0;
+	while (at != 0 && at >= sequence && !is_far) {
+		if (get_own(chain, at, &change, &bytes)) {
+			at = change.before;
+			is_far = is_enough(&looked, bytes);
+		} else {
+			at = 0;
+		}
+	}
 	*found = at;
-	if (txn->status == STATUS_OK && at < sequence)
+	if (txn->status == STATUS_OK && (at == 0 || at < sequence))
 		return true;
 	/* One that is damaged must not hide those before it. */
 	if (txn->status == STATUS_DAMAGED)

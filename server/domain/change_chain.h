@@ -12,9 +12,10 @@
 
 #include "server/domain/change.h"
 
-/* So many changes of a record are passed at most on the way to those that are wanted.
- */
+/* So many changes are looked at on the way to those that are wanted, … */
 #define CHAIN_STEPS_MAX 1024u
+/* … or so many bytes of them. */
+#define CHAIN_BYTES_MAX ((size_t)4 << 20)
 
 /* Whose changes. */
 struct change_chain {
@@ -23,6 +24,18 @@ struct change_chain {
 	const struct kind *kind;
 	uint64_t           id;
 };
+
+/* Those of the record ID of KIND. */
+static inline struct change_chain
+chain_of(struct kv_txn *txn, uint32_t store, const struct kind *kind, uint64_t id)
+{
+	return (struct change_chain){
+		.txn = txn,
+		.store = store,
+		.kind = kind,
+		.id = id,
+	};
+}
 
 /* The number of its newest change, be it gone or not; 0: it never had one. */
 uint64_t chain_newest(const struct change_chain *chain);
@@ -35,16 +48,16 @@ bool chain_get(
     const struct change_chain *chain, uint64_t sequence, struct change *change);
 
 /*
- * The numbers of all that are behind AFTER, the newest first, at most CHAIN_STEPS_MAX.
- * False when there are more.
+ * The numbers of all that are behind AFTER, the newest first.  False when they are more
+ * than may be looked at.
  */
 bool chain_behind(const struct change_chain *chain, uint64_t after,
     uint64_t sequences[CHAIN_STEPS_MAX], unsigned *count);
 
 /*
  * The number of the newest below SEQUENCE, which need not be one of the record's; 0:
- * none is kept.  False when it could not be found in so many steps: then it is below
- * *REACHED, which is less than SEQUENCE.
+ * none is kept.  False when more would have to be looked at: then it is below *REACHED,
+ * which is less than SEQUENCE.
  */
 bool chain_below(const struct change_chain *chain, uint64_t sequence, uint64_t *found,
     uint64_t *reached);

@@ -180,24 +180,12 @@ fill_from_all(const struct feed_view *view, struct kv_txn *txn, struct feed_page
 	return status;
 }
 
-/* The changes that CHAIN is about, as VIEW names the record. */
-static struct change_chain
-chain_of(const struct feed_view *view, struct kv_txn *txn)
-{
-	return (struct change_chain){
-		.txn = txn,
-		.store = view->store,
-		.kind = view->kind,
-		.id = view->id,
-	};
-}
-
 /* Take the changes of one record; those of all are walked if it has too many. */
 static enum status
 fill_from_record(const struct feed_view *view, struct kv_txn *txn,
     struct feed_page *page, struct buf *buf)
 {
-	struct change_chain chain = chain_of(view, txn);
+	struct change_chain chain = chain_of(txn, view->store, view->kind, view->id);
 	uint64_t            sequences[CHAIN_STEPS_MAX];
 	size_t              begin = buf->len;
 	struct change       change;
@@ -368,7 +356,7 @@ static enum status
 add_entries(struct call *call, struct kv_txn *txn, const struct feed_view *view,
     uint32_t *count, uint64_t *next)
 {
-	struct change_chain chain = chain_of(view, txn);
+	struct change_chain chain = chain_of(txn, view->store, view->kind, view->id);
 	size_t              begin = call->result->len;
 	enum status         status = STATUS_OK;
 	struct change       change;

@@ -189,18 +189,6 @@ expect_entry(void *context, bool unique, const struct key *key, uint64_t id)
 		complain_entry(verify, table, key_slice(key), "names another record");
 }
 
-/* The changes of the record ID of KIND. */
-static struct change_chain
-chain_of(struct verify *verify, uint32_t store, const struct kind *kind, uint64_t id)
-{
-	return (struct change_chain){
-		.txn = verify->txn,
-		.store = store,
-		.kind = kind,
-		.id = id,
-	};
-}
-
 /*
  * What KEY of TABLE names, the change SEQUENCE, must be of that record and, unless that
  * is 0, have the REVISION; if it is still kept.
@@ -259,7 +247,7 @@ each_record(struct verify *verify, struct slice key, struct slice value)
 	}
 	verify->counted.count++;
 	verify->counted.id_last = id;
-	check_change(verify, table, key, chain_of(verify, store, verify->kind, id),
+	check_change(verify, table, key, chain_of(verify->txn, store, verify->kind, id),
 	    change, record_integer(&record, COMMON_REVISION));
 	if (!index_walk(verify->kind, store, id, &record, UINT64_MAX, &verify->scratch,
 		expect_entry, verify))
@@ -419,8 +407,8 @@ each_change(struct verify *verify, struct slice key, struct slice value)
 		verify->bytes += value.len;
 	verify->changes++;
 	check_change(verify, KV_CHANGE, key,
-	    chain_of(verify, store, change.kind, (uint64_t)change.id), change.before,
-	    0);
+	    chain_of(verify->txn, store, change.kind, (uint64_t)change.id),
+	    change.before, 0);
 }
 
 /* An empty log was not walked, but it has a counter. */
@@ -459,7 +447,7 @@ each_gone(struct verify *verify, struct slice key, struct slice value)
 		    verify, KV_CHANGE_OF_GONE, key, "is of no record that is gone");
 	else
 		check_change(verify, KV_CHANGE_OF_GONE, key,
-		    chain_of(verify, store, kind, id), sequence, 0);
+		    chain_of(verify->txn, store, kind, id), sequence, 0);
 	verify->txn->status = STATUS_OK;
 }
 

@@ -150,8 +150,8 @@ load(struct kv *kv, uint64_t *format)
 	else if (rc == 0 && *format >= FORMAT_OLDEST && *format <= KV_FORMAT &&
 		 (rc = load_tables(kv, mdb)) == 0) {
 		/*
-		 * Format 1 lacks the journal.  Before format 3 KV_CHANGE_RECORD was in
-		 * use, which whoever owns the tables sees to.
+		 * Format 1 lacks the journal.  Before format 4 some tables had another
+		 * form, which whoever owns them sees to.
 		 */
 		if (!kv->read_only && *format < KV_FORMAT)
 			rc = lmdb_put_number(kv, mdb, META_FORMAT, KV_FORMAT);

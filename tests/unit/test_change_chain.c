@@ -47,31 +47,17 @@ commit(void)
 	assert_int_equal(kv_batch_commit(batch), STATUS_OK);
 }
 
-/* The changes of customer ID, for that batch. */
-static struct change_chain
-chain_of(uint64_t id)
-{
-	return (struct change_chain){
-		.txn = &txn,
-		.store = 1,
-		.kind = kind_of(RECORD_CUSTOMER),
-		.id = id,
-	};
-}
-
 /* Make the change SEQUENCE name BEFORE as the one before it. */
 static void
 lead(struct domain_fixture *f, uint64_t sequence, uint64_t before)
 {
-	struct change_chain chain;
-	struct change       change;
-	struct buf          buf;
-	struct key          key;
-	struct slice        value;
+	struct change change;
+	struct buf    buf;
+	struct key    key;
+	struct slice  value;
 
 	begin(f);
-	chain = chain_of(0);
-	change_key(&key, chain.store, sequence);
+	change_key(&key, 1, sequence);
 	assert_true(kv_get(&txn, KV_CHANGE, key_slice(&key), &value));
 	assert_true(change_decode(&change, value));
 	buf_init(&buf, CHANGE_BYTES_MAX);
@@ -277,7 +263,7 @@ erase(struct domain_fixture *f, struct change_erasure *erasure, unsigned count)
 	bool                done;
 
 	begin(f);
-	chain = chain_of(1);
+	chain = chain_of(&txn, 1, kind_of(RECORD_CUSTOMER), 1);
 	buf_init(&scratch, CALL_SCRATCH_BYTES_MAX);
 	done = chain_erase(&chain, erasure, count, &scratch);
 	buf_fini(&scratch);
