@@ -73,7 +73,7 @@
 	    "the directory of the database; only its owner may have access")                    \
 	X(db_bytes_max, "db-bytes-max", BYTES, "BYTES", "64G", 1048576, 1099511627776, STORAGE, \
 	    "how large the database may grow; K, M and G are understood")                       \
-	X(journal_bytes_max, "journal-bytes-max", BYTES, "BYTES", "128M", 65536, 17179869184, STORAGE, \
+	X(journal_bytes_max, "journal-bytes-max", BYTES, "BYTES", "512M", 65536, 17179869184, STORAGE, \
 	    "how much may be committed before it is carried into the database; twice, in memory, too") \
 	X(cache_bytes_max, "cache-bytes-max", BYTES, "BYTES", "128M", 0, 1099511627776, STORAGE, \
 	    "memory for records that were read, shared out to the loops; 0 for none")            \

@@ -77,7 +77,7 @@ load_key(struct domain *domain, struct kv_txn *txn)
 	}
 	randombytes_buf(domain->key, DOMAIN_KEY_BYTES);
 	kv_put(txn, KV_META, SLICE("key"), slice_of(domain->key, DOMAIN_KEY_BYTES));
-	upgrade_not_needed(txn); /* it is new */
+	upgrade_set_done(txn); /* it is new */
 	return txn->status;
 }
 

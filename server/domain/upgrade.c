@@ -19,12 +19,20 @@ upgrade_is_done(struct kv_txn *txn)
 }
 
 void
-upgrade_not_needed(struct kv_txn *txn)
+upgrade_set_done(struct kv_txn *txn)
 {
 	kv_put(txn, KV_META, DONE_NAME, SLICE(""));
 }
 
 /* ---- one entry of a table ---- */
+
+/* What is to be done with the entries of a table, one after the other. */
+struct phase {
+	enum kv_table table;
+	void (*bring)(const struct phase *phase, struct kv_txn *txn, struct slice key,
+	    struct slice value, struct buf *buf);
+	enum record_kind kind; /* of the records in it */
+};
 
 /* Make BUF what stands in front of VALUE, and VALUE.  False if memory lacks. */
 static bool
@@ -43,18 +51,17 @@ put_in_front(struct kv_txn *txn, uint64_t before, struct slice value, struct buf
  * that are gone has meanwhile, be they gone or not.
  */
 static void
-chain_change(struct kv_txn *txn, enum kv_table table, struct slice key,
+chain_change(const struct phase *phase, struct kv_txn *txn, struct slice key,
     struct slice value, struct buf *buf)
 {
 	struct change change;
-	struct slice  rest = key;
 	uint32_t      store;
 	uint64_t      sequence, before, id;
 
-	(void)table;
-	if (!key_take_u32(&rest, &store) || !key_take_u64(&rest, &sequence) ||
-	    !change_decode(&change, value) || change.entry.data != value.data)
-		return; /* none that we made, as verify says; or it has it already */
+	(void)phase;
+	if (!key_take_u32(&key, &store) || !key_take_u64(&key, &sequence) ||
+	    !change_decode(&change, value))
+		return; /* none that we made, as verify says */
 	id = (uint64_t)change.id;
 	before = change_of_gone(txn, store, change.kind, id);
 	if (put_in_front(txn, before, value, buf))
@@ -64,50 +71,43 @@ chain_change(struct kv_txn *txn, enum kv_table table, struct slice key,
 
 /* A record: it gets its last change out of that table. */
 static void
-chain_record(struct kv_txn *txn, enum kv_table table, struct slice key,
+chain_record(const struct phase *phase, struct kv_txn *txn, struct slice key,
     struct slice value, struct buf *buf)
 {
-	const struct kind *kind = kind_of(0);
-	struct slice       rest = key, record = value;
+	const struct kind *kind = kind_of(phase->kind);
+	struct slice       rest = key;
 	uint32_t           store;
 	uint64_t           id, last;
 
-	for (unsigned i = 1; kind->records != table; i++)
-		kind = kind_of((enum record_kind)i);
-	if (stored_take(&record, &last) || !key_take_u32(&rest, &store) ||
-	    !key_take_u64(&rest, &id))
+	if (!key_take_u32(&rest, &store) || !key_take_u64(&rest, &id))
 		return;
 	last = change_of_gone(txn, store, kind, id);
 	if (put_in_front(txn, last, value, buf))
-		kv_put(txn, table, key, buf_slice(buf));
+		kv_put(txn, phase->table, key, buf_slice(buf));
 	if (last != 0)
 		change_of_gone_set(txn, store, kind, id, 0);
 }
 
 /* An entry of an index that is no more. */
 static void
-drop(struct kv_txn *txn, enum kv_table table, struct slice key, struct slice value,
-    struct buf *buf)
+drop(const struct phase *phase, struct kv_txn *txn, struct slice key,
+    struct slice value, struct buf *buf)
 {
 	(void)value;
 	(void)buf;
-	kv_del(txn, table, key);
+	kv_del(txn, phase->table, key);
 }
 
 /* In this order. */
-static const struct phase {
-	enum kv_table table;
-	void (*bring)(struct kv_txn *txn, enum kv_table table, struct slice key,
-	    struct slice value, struct buf *buf);
-} phases[] = {
-	{ KV_CHANGE, chain_change },
-	{ KV_STORE, chain_record },
-	{ KV_TOKEN, chain_record },
-	{ KV_CUSTOMER, chain_record },
-	{ KV_GROUP, chain_record },
-	{ KV_TAG, chain_record },
-	{ KV_CHANGE_RECORD, drop },
-	{ KV_CHANGE_ABOUT, drop },
+static const struct phase phases[] = {
+	{ KV_CHANGE, chain_change, RECORD_KIND_COUNT },
+	{ KV_STORE, chain_record, RECORD_STORE },
+	{ KV_TOKEN, chain_record, RECORD_TOKEN },
+	{ KV_CUSTOMER, chain_record, RECORD_CUSTOMER },
+	{ KV_GROUP, chain_record, RECORD_GROUP },
+	{ KV_TAG, chain_record, RECORD_TAG },
+	{ KV_CHANGE_RECORD, drop, RECORD_KIND_COUNT },
+	{ KV_CHANGE_ABOUT, drop, RECORD_KIND_COUNT },
 };
 
 #define PHASE_COUNT (sizeof(phases) / sizeof(phases[0]))
@@ -154,14 +154,16 @@ bring_some(struct upgrade *upgrade, struct kv_txn *txn, struct key *keys)
 	const struct phase *phase = &phases[upgrade->phase];
 	struct slice        value;
 	struct buf          buf;
+	uint64_t            before;
 	bool                is_last;
 	unsigned count = collect(txn, phase->table, &upgrade->place, keys, &is_last);
 
 	buf_init(&buf, CHANGE_BYTES_MAX);
+	/* Some may have what they are to get, from before a crash. */
 	for (unsigned i = 0; i < count; i++)
-		if (kv_get(txn, phase->table, key_slice(&keys[i]), &value))
-			phase->bring(
-			    txn, phase->table, key_slice(&keys[i]), value, &buf);
+		if (kv_get(txn, phase->table, key_slice(&keys[i]), &value) &&
+		    !stored_take(&value, &before))
+			phase->bring(phase, txn, key_slice(&keys[i]), value, &buf);
 	buf_fini(&buf);
 	if (is_last) {
 		upgrade->phase++;
@@ -177,7 +179,7 @@ upgrade_step(struct upgrade *upgrade, struct kv_txn *txn)
 	if (upgrade_is_done(txn))
 		return true;
 	if (upgrade->phase == PHASE_COUNT) {
-		upgrade_not_needed(txn);
+		upgrade_set_done(txn);
 		return true;
 	}
 	if ((keys = malloc(KEYS_PER_STEP * sizeof(*keys))) == NULL) {

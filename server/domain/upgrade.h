@@ -23,7 +23,7 @@ bool upgrade_step(struct upgrade *upgrade, struct kv_txn *txn);
 /* Whether there is nothing to be done, in this database. */
 bool upgrade_is_done(struct kv_txn *txn);
 
-/* Note that, in one that is new. */
-void upgrade_not_needed(struct kv_txn *txn);
+/* Note that; in one that is new, too. */
+void upgrade_set_done(struct kv_txn *txn);
 
 #endif
