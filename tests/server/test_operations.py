@@ -290,11 +290,15 @@ def call_as(uid, path, method, args, **meta):
     return code
 
 
+def open_to_all(server):
+    """Let every user of the machine reach the server's unix socket."""
+    os.chmod(server.root, 0o755)
+    os.chmod(server.unix, 0o777)
+
+
 @pytest.fixture
 def public_socket(own_server):
-    """A server whose unix socket every user of the machine can reach."""
-    os.chmod(own_server.root, 0o755)
-    os.chmod(own_server.unix, 0o777)
+    open_to_all(own_server)
     return own_server
 
 
@@ -313,13 +317,11 @@ def test_another_user_on_the_unix_socket_may_show_a_token(public_socket):
 
 
 @AS_ROOT
-def test_another_user_can_be_named_operator(public_socket):
-    public_socket.terminate()
-    public_socket.options = ("--admin-uid", "65534")
-    public_socket.start()
-    os.chmod(public_socket.unix, 0o777)
-    assert call_as(65534, public_socket.unix, "store.list", {}) == "OK"
-    assert call_as(65533, public_socket.unix, "store.list", {}) == "UNAUTHENTICATED"
+def test_another_user_can_be_named_operator():
+    with Server("--admin-uid", "65534") as server:
+        open_to_all(server)
+        assert call_as(65534, server.unix, "store.list", {}) == "OK"
+        assert call_as(65533, server.unix, "store.list", {}) == "UNAUTHENTICATED"
 
 
 # -- what it says about itself ---------------------------------------------------------------------
