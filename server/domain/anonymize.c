@@ -130,6 +130,15 @@ anonymize_owns_email(struct slice key)
 	       memcmp(key.data + key.len - domain.len, domain.data, domain.len) == 0;
 }
 
+static void
+make_due_key(struct key *key, uint64_t at, uint32_t store, uint64_t id)
+{
+	key_init_bare(key);
+	key_u64(key, at);
+	key_u32(key, store);
+	key_u64(key, id);
+}
+
 /* The key of RECORD in the list of what is due; false when nothing is. */
 static bool
 due_key(const struct edit *edit, const struct record *record, struct key *key)
@@ -139,10 +148,8 @@ due_key(const struct edit *edit, const struct record *record, struct key *key)
 	get_state(record, &state);
 	if (!record_has(&state, ANONYMIZATION_DUE_AT))
 		return false;
-	key_init_bare(key);
-	key_u64(key, (uint64_t)record_integer(&state, ANONYMIZATION_DUE_AT));
-	key_u32(key, edit->store);
-	key_u64(key, edit->id);
+	make_due_key(key, (uint64_t)record_integer(&state, ANONYMIZATION_DUE_AT),
+	    edit->store, edit->id);
 	return true;
 }
 
@@ -178,10 +185,7 @@ put_due(struct kv_txn *txn, const struct due *due)
 {
 	struct key key, value;
 
-	key_init_bare(&key);
-	key_u64(&key, due->at);
-	key_u32(&key, due->store);
-	key_u64(&key, due->id);
+	make_due_key(&key, due->at, due->store, due->id);
 	key_init_bare(&value);
 	key_u64(&value, due->erasure.done);
 	key_u64(&value, due->erasure.top);

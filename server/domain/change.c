@@ -254,7 +254,7 @@ change_decode(struct change *change, struct slice value)
 {
 	struct reader reader;
 
-	*change = (struct change){ 0 };
+	*change = (struct change){ .bytes = value.len };
 	stored_take(&value, &change->before);
 	change->entry = value;
 	reader_init(&reader, value);
@@ -305,15 +305,16 @@ change_pack(const struct change *change, struct slice set, struct buf *buf)
 }
 
 void
-change_put(struct kv_txn *txn, uint32_t store, uint64_t sequence, size_t bytes,
-    struct slice value)
+change_put(
+    struct kv_txn *txn, uint32_t store, const struct change *change, struct slice value)
 {
+	uint64_t          sequence = (uint64_t)change->sequence;
 	struct change_log log;
 	struct key        key, log_at;
 
 	log_key(&log_at, store);
 	log_get(txn, &log_at, &log);
-	log_resize(&log, sequence, bytes, value.len);
+	log_resize(&log, sequence, change->bytes, value.len);
 	log_put(txn, &log_at, &log);
 	change_key(&key, store, sequence);
 	kv_put(txn, KV_CHANGE, key_slice(&key), value);
@@ -321,11 +322,10 @@ change_put(struct kv_txn *txn, uint32_t store, uint64_t sequence, size_t bytes,
 
 /* ---- what leaves ---- */
 
-/* What trimming must know of an entry. */
+/* What trimming must know of an entry; SEQUENCE is that of its key. */
 struct old {
 	uint64_t      sequence;
 	struct change change;
-	size_t        bytes;
 };
 
 /*
@@ -361,7 +361,6 @@ collect(struct kv_txn *txn, struct change_place *at, struct old *olds, unsigned 
 			*at = place;
 		found = true;
 		old->sequence = place.sequence;
-		old->bytes = is_sound ? value.len : 0;
 		*count += is_sound;
 	}
 	kv_scan_end(&scan);
@@ -388,7 +387,7 @@ drop(struct kv_txn *txn, uint32_t store, const struct old *old, struct change_lo
 	if (change->is_deletion &&
 	    change_of_gone(txn, store, change->kind, id) == old->sequence)
 		change_of_gone_set(txn, store, change->kind, id, 0);
-	log_resize(log, old->sequence, old->bytes, 0);
+	log_resize(log, old->sequence, change->bytes, 0);
 }
 
 /* Drop those of the COUNT oldest of STORE that KEEP does not cover: how many. */

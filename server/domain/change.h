@@ -67,6 +67,7 @@ struct change {
 	int64_t            token; /* 0: nil */
 	int64_t            revision;
 	bool               is_deletion;
+	size_t             bytes;  /* as it is stored */
 	uint64_t           before; /* of the same record; 0: none is known */
 	struct slice       entry;  /* the packed map, as readers get it */
 	struct slice       set;    /* packed */
@@ -78,8 +79,8 @@ bool change_decode(struct change *change, struct slice value);
 /* Append the entry of CHANGE with the packed map SET in place of its own. */
 void change_pack(const struct change *change, struct slice set, struct buf *buf);
 
-/* Store VALUE in place of what is there for a change, which has so many BYTES. */
-void change_put(struct kv_txn *txn, uint32_t store, uint64_t sequence, size_t bytes,
+/* Store VALUE in place of CHANGE, of which only the numbers hold then. */
+void change_put(struct kv_txn *txn, uint32_t store, const struct change *change,
     struct slice value);
 
 /* What the log of a store keeps; an entry leaves that is beyond any of these. */

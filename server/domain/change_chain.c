@@ -16,8 +16,7 @@ chain_newest(const struct change_chain *chain)
 
 /* Get the change SEQUENCE of whatever record. */
 static bool
-get(const struct change_chain *chain, uint64_t sequence, struct change *change,
-    size_t *bytes)
+get(const struct change_chain *chain, uint64_t sequence, struct change *change)
 {
 	struct slice value;
 	struct key   key;
@@ -25,7 +24,6 @@ get(const struct change_chain *chain, uint64_t sequence, struct change *change,
 	change_key(&key, chain->store, sequence);
 	if (sequence == 0 || !kv_get(chain->txn, KV_CHANGE, key_slice(&key), &value))
 		return false;
-	*bytes = value.len;
 	if (change_decode(change, value))
 		return true;
 	chain->txn->status = STATUS_DAMAGED;
@@ -38,26 +36,16 @@ is_of_record(const struct change_chain *chain, const struct change *change)
 	return change->kind == chain->kind && (uint64_t)change->id == chain->id;
 }
 
-/* As chain_get(); *BYTES becomes what it takes where it is stored. */
-static bool
-get_own(const struct change_chain *chain, uint64_t sequence, struct change *change,
-    size_t *bytes)
+bool
+chain_get(const struct change_chain *chain, uint64_t sequence, struct change *change)
 {
-	if (!get(chain, sequence, change, bytes))
+	if (!get(chain, sequence, change))
 		return false;
 	/* What leads forward would lead in circles. */
 	if (is_of_record(chain, change) && change->before < sequence)
 		return true;
 	chain->txn->status = STATUS_DAMAGED;
 	return false;
-}
-
-bool
-chain_get(const struct change_chain *chain, uint64_t sequence, struct change *change)
-{
-	size_t bytes;
-
-	return get_own(chain, sequence, change, &bytes);
 }
 
 /* What a walk has looked at. */
@@ -81,11 +69,10 @@ chain_behind(const struct change_chain *chain, uint64_t after,
 	struct looked looked = { 0 };
 	struct change change;
 	uint64_t      at = chain_newest(chain);
-	size_t        bytes;
 
 	*count = 0;
-	while (at > after && get_own(chain, at, &change, &bytes)) {
-		if (is_enough(&looked, bytes))
+	while (at > after && chain_get(chain, at, &change)) {
+		if (is_enough(&looked, change.bytes))
 			return false;
 		sequences[(*count)++] = at;
 		at = change.before;
@@ -117,7 +104,7 @@ look_below(const struct change_chain *chain, uint64_t sequence, uint64_t *found,
 		}
 		*reached = (uint64_t)change.sequence;
 		is_there = is_of_record(chain, &change);
-		is_far = is_enough(&looked, value.len);
+		is_far = is_enough(&looked, change.bytes);
 	}
 	kv_scan_end(&scan);
 	*found = is_there ? *reached : 0;
@@ -132,19 +119,18 @@ chain_below(const struct change_chain *chain, uint64_t sequence, uint64_t *found
 	struct looked  looked = { 0 };
 	struct change  change;
 	uint64_t       at;
-	size_t         bytes;
 	bool           is_far = false;
 
 	/* As a rule it is where the page before has ended. */
-	if (get(chain, sequence, &change, &bytes) && is_of_record(chain, &change)) {
+	if (get(chain, sequence, &change) && is_of_record(chain, &change)) {
 		*found = change.before;
 		return true;
 	}
 	at = txn->status == STATUS_OK ? chain_newest(chain) : 0;
 	while (at != 0 && at >= sequence && !is_far) {
-		if (get_own(chain, at, &change, &bytes)) {
+		if (chain_get(chain, at, &change)) {
 			at = change.before;
-			is_far = is_enough(&looked, bytes);
+			is_far = is_enough(&looked, change.bytes);
 		} else {
 			at = 0;
 		}
@@ -162,22 +148,24 @@ chain_below(const struct change_chain *chain, uint64_t sequence, uint64_t *found
 static uint64_t
 erase_one(const struct change_chain *chain, uint64_t sequence, struct buf *scratch)
 {
-	struct change change;
-	size_t        bytes;
-	uint64_t      before;
+	struct kv_txn *txn = chain->txn;
+	struct change  change;
 
-	if (!get_own(chain, sequence, &change, &bytes))
+	if (!chain_get(chain, sequence, &change)) {
+		/* Behind a gap there would be values that nobody erases. */
+		if (txn->status == STATUS_OK &&
+		    sequence >= change_oldest(txn, chain->store))
+			txn->status = STATUS_DAMAGED;
 		return 0;
-	before = change.before; /* the put takes away what the rest points to */
+	}
 	buf_clear(scratch, scratch->bytes_max);
-	stored_pack(scratch, before);
+	stored_pack(scratch, change.before);
 	change_pack(&change, SLICE("\x80"), scratch);
 	if (scratch->failed)
-		chain->txn->status = STATUS_NO_MEMORY;
+		txn->status = STATUS_NO_MEMORY;
 	else
-		change_put(
-		    chain->txn, chain->store, sequence, bytes, buf_slice(scratch));
-	return before;
+		change_put(txn, chain->store, &change, buf_slice(scratch));
+	return change.before;
 }
 
 bool

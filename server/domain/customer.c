@@ -107,13 +107,11 @@ customer_complete(struct call *call, struct patch *patch)
 static void
 check_group(struct edit *edit)
 {
-	struct slice value;
-
 	if (!is_changed(edit, CUSTOMER_GROUP) ||
 	    !record_has(&edit->new, CUSTOMER_GROUP))
 		return;
-	if (!kind_get(edit->txn, kind_of(RECORD_GROUP), edit->store,
-		(uint64_t)record_integer(&edit->new, CUSTOMER_GROUP), &value, NULL))
+	if (!kind_has(edit->txn, kind_of(RECORD_GROUP), edit->store,
+		(uint64_t)record_integer(&edit->new, CUSTOMER_GROUP)))
 		violate(edit, CUSTOMER_GROUP, RULE_MISSING);
 }
 

@@ -40,14 +40,6 @@ make_uid(char uid[UID_BYTES])
 		uid[i] = alphabet[randombytes_uniform(sizeof(alphabet) - 1)];
 }
 
-static bool
-id_is_taken(struct edit *edit, uint64_t id)
-{
-	struct slice value;
-
-	return kind_get(edit->txn, edit->kind, edit->store, id, &value, NULL);
-}
-
 enum status
 edit_create(struct edit *edit, struct call *call, struct kv_txn *txn,
     const struct kind *kind, uint64_t id, struct slice uid)
@@ -58,7 +50,7 @@ edit_create(struct edit *edit, struct call *call, struct kv_txn *txn,
 
 	begin(edit, call, txn, kind, EDIT_CREATE);
 	kind_count_get(txn, kind, edit->store, &counter);
-	if (id != 0 && id_is_taken(edit, id))
+	if (id != 0 && kind_has(txn, kind, edit->store, id))
 		violations_add(&call->violations, SLICE("id"), RULE_TAKEN);
 	if (id == 0 && counter.id_last >= INTEGER_MAX)
 		violations_add(&call->violations, SLICE("id"), RULE_TOO_LARGE);

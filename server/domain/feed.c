@@ -80,10 +80,8 @@ pack_entry(const struct feed_view *view, const struct change *change, struct buf
 static bool
 find_store(struct call *call, struct kv_txn *txn, uint32_t store)
 {
-	struct slice value;
-
 	if ((call->who.store == 0 || call->who.store == store) &&
-	    kind_get(txn, kind_of(RECORD_STORE), 0, store, &value, NULL))
+	    kind_has(txn, kind_of(RECORD_STORE), 0, store))
 		return true;
 	call->detail = "there is no such store";
 	return false;
@@ -304,15 +302,6 @@ customer_id(struct call *call, struct kv_txn *txn)
 	    call->scratch);
 }
 
-static bool
-customer_exists(struct call *call, struct kv_txn *txn, uint64_t id)
-{
-	struct slice value;
-
-	return kind_get(
-	    txn, kind_of(RECORD_CUSTOMER), call->who.store, id, &value, NULL);
-}
-
 /* The packed name of TOKEN, or nil when there is none (any more). */
 static struct slice
 token_name(struct kv_txn *txn, uint64_t token)
@@ -408,7 +397,7 @@ feed_history(struct call *call, struct kv_txn *txn)
 	/* Of a customer who was deleted there is a history; of one who never was, none.
 	 */
 	if (status == STATUS_OK && count == 0 && next == 0 &&
-	    !customer_exists(call, txn, view.id))
+	    !kind_has(txn, view.kind, view.store, view.id))
 		status = txn->status != STATUS_OK ? txn->status : STATUS_NOT_FOUND;
 	return status;
 }

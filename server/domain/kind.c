@@ -107,6 +107,14 @@ kind_get(struct kv_txn *txn, const struct kind *kind, uint32_t store, uint64_t i
 	return true;
 }
 
+bool
+kind_has(struct kv_txn *txn, const struct kind *kind, uint32_t store, uint64_t id)
+{
+	struct slice record;
+
+	return kind_get(txn, kind, store, id, &record, NULL);
+}
+
 void
 kind_count_get(struct kv_txn *txn, const struct kind *kind, uint32_t store,
     struct kind_counter *counter)

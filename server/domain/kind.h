@@ -62,6 +62,9 @@ void kind_record_key(struct key *key, uint32_t store, uint64_t id);
 bool kind_get(struct kv_txn *txn, const struct kind *kind, uint32_t store, uint64_t id,
     struct slice *record, uint64_t *change);
 
+/* Is it there?  As kind_get(). */
+bool kind_has(struct kv_txn *txn, const struct kind *kind, uint32_t store, uint64_t id);
+
 /* How many records of KIND the store has, and the highest id it ever gave. */
 struct kind_counter {
 	uint64_t id_last;

@@ -71,14 +71,13 @@ check_bindings(struct edit *edit)
 	const struct field *fields = edit->shape->fields;
 	uint32_t            store = (uint32_t)record_integer(&edit->new, TOKEN_STORE);
 	struct record       record;
-	struct slice        value;
 
 	if (!store_get(edit->txn, store, &record))
 		violations_add(violations, fields[TOKEN_STORE].name, RULE_MISSING);
 	if (!record_has(&edit->new, TOKEN_CUSTOMER))
 		return;
-	if (!kind_get(edit->txn, kind_of(RECORD_CUSTOMER), store,
-		(uint64_t)record_integer(&edit->new, TOKEN_CUSTOMER), &value, NULL))
+	if (!kind_has(edit->txn, kind_of(RECORD_CUSTOMER), store,
+		(uint64_t)record_integer(&edit->new, TOKEN_CUSTOMER)))
 		violations_add(violations, fields[TOKEN_CUSTOMER].name, RULE_MISSING);
 }
 

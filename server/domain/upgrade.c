@@ -60,12 +60,12 @@ chain_change(const struct phase *phase, struct kv_txn *txn, struct slice key,
 
 	(void)phase;
 	if (!key_take_u32(&key, &store) || !key_take_u64(&key, &sequence) ||
-	    !change_decode(&change, value))
+	    !change_decode(&change, value) || (uint64_t)change.sequence != sequence)
 		return; /* none that we made, as verify says */
 	id = (uint64_t)change.id;
 	before = change_of_gone(txn, store, change.kind, id);
 	if (put_in_front(txn, before, value, buf))
-		change_put(txn, store, sequence, value.len, buf_slice(buf));
+		change_put(txn, store, &change, buf_slice(buf));
 	change_of_gone_set(txn, store, change.kind, id, sequence);
 }
 

@@ -199,20 +199,17 @@ check_change(struct verify *verify, enum kv_table table, struct slice key,
 {
 	struct kv_txn *txn = verify->txn;
 	struct change  change;
-	struct slice   value;
-	struct key     of_change;
 
 	if (sequence == 0 || !verify->is_chained)
 		return;
-	change_key(&of_change, chain.store, sequence);
-	if (has(verify, KV_CHANGE, key_slice(&of_change), &value)) {
+	if (chain_get(&chain, sequence, &change)) {
 		verify->named++;
-		if (!chain_get(&chain, sequence, &change))
-			complain_entry(
-			    verify, table, key, "names no sound change of that record");
-		else if (revision != 0 && change.revision != revision)
+		if (revision != 0 && change.revision != revision)
 			complain_entry(
 			    verify, table, key, "names a change of another revision");
+	} else if (txn->status != STATUS_OK) {
+		complain_entry(
+		    verify, table, key, "names no sound change of that record");
 	} else if (sequence >= change_oldest(txn, chain.store)) {
 		complain_entry(verify, table, key, "names a change that is not there");
 	}
@@ -431,7 +428,7 @@ each_counter(struct verify *verify, struct slice key, struct slice value)
 static void
 each_gone(struct verify *verify, struct slice key, struct slice value)
 {
-	struct slice       rest = key, back = key, record;
+	struct slice       rest = key, back = key;
 	const struct kind *kind = NULL;
 	uint32_t           store = 0;
 	uint64_t           id = 0, sequence = 0;
@@ -442,7 +439,7 @@ each_gone(struct verify *verify, struct slice key, struct slice value)
 	    back.len > sizeof(store))
 		kind = kind_named(slice_of(rest.data, back.len - sizeof(store) - 1));
 	if (kind == NULL || !key_take_u64(&value, &sequence) ||
-	    kind_get(verify->txn, kind, store, id, &record, NULL))
+	    kind_has(verify->txn, kind, store, id))
 		complain_entry(
 		    verify, KV_CHANGE_OF_GONE, key, "is of no record that is gone");
 	else
