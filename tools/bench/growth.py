@@ -2,9 +2,9 @@
 
 One server is filled in steps of ten.  At each it is asked for reads and updates by 50
 connections, and its memory, its file and what it has written are looked at.  Then it is
-updated by 64 connections: as fast as it can, with keys of either distribution, and at a
-constant rate, while nothing is carried into its file and while something is.  In the end
-it is killed under full load and started again.
+updated for a while (servers.SEASON_MS), and then by 64 connections: as fast as it can, with
+keys of either distribution, and at a constant rate, while nothing is carried into its file
+and while something is.  In the end it is killed under full load and started again.
 """
 
 import argparse
@@ -175,6 +175,7 @@ def measure_updates(server):
     """A row of the second table."""
     load = ("--connections", "64", "--updates", "100")
     full_ms = SMOKE_MS if server.smoke else DURATION_MS
+    server.season("customerd", SMOKE_MS if server.smoke else servers.SEASON_MS)
     full = [server.measure("customerd", full_ms, full_ms // 2, *load,
                            "--distribution", distribution)
             for distribution in ("uniform", "zipfian")]
