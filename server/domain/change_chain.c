@@ -24,7 +24,7 @@ get(const struct change_chain *chain, uint64_t sequence, struct change *change)
 	change_key(&key, chain->store, sequence);
 	if (sequence == 0 || !kv_get(chain->txn, KV_CHANGE, key_slice(&key), &value))
 		return false;
-	if (change_decode(change, value))
+	if (change_decode(change, value) && (uint64_t)change->sequence == sequence)
 		return true;
 	chain->txn->status = STATUS_DAMAGED;
 	return false;

@@ -23,6 +23,7 @@ def test_every_server_that_is_installed_is_started_filled_and_asked():
     absent = re.findall(r"^Not installed, so not measured: (.+)\.$", done.stdout,
                         re.MULTILINE)
     assert {"customerd", "customerd-rest", "echo"} <= set(started)
+    assert "updating customerd for a while" in done.stderr
     assert len(started) + len(absent) >= 9
     # Each section is there, with a figure in each of its lines.
     assert done.stdout.count("### ") == 4

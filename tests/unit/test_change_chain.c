@@ -300,23 +300,16 @@ what_leaves_the_feed_while_a_customer_is_forgotten_is_no_matter(void **state)
 	must_verify(f);
 }
 
+/* Expect that to forget customer 1, in the batch that is open, finds damage. */
 static void
-what_is_behind_a_gap_is_not_taken_for_forgotten(void **state)
+must_find_damage(void)
 {
-	struct domain_fixture *f = *state;
-	struct change_erasure  erasure = { 0 };
-	struct change_chain    chain;
-	struct buf             scratch;
-	struct key             key;
-	enum status            status;
-	bool                   done;
+	struct change_chain   chain = chain_of(&txn, 1, kind_of(RECORD_CUSTOMER), 1);
+	struct change_erasure erasure = { 0 };
+	struct buf            scratch;
+	enum status           status;
+	bool                  done;
 
-	make(f, "canary@example.com");
-	touch(f, 1, 2);
-	begin(f);
-	change_key(&key, 1, 2);
-	kv_del(&txn, KV_CHANGE, key_slice(&key));
-	chain = chain_of(&txn, 1, kind_of(RECORD_CUSTOMER), 1);
 	buf_init(&scratch, CALL_SCRATCH_BYTES_MAX);
 	done = chain_erase(&chain, &erasure, 10, &scratch);
 	buf_fini(&scratch);
@@ -324,6 +317,37 @@ what_is_behind_a_gap_is_not_taken_for_forgotten(void **state)
 	kv_batch_abort(batch);
 	assert_false(done);
 	assert_int_equal(status, STATUS_DAMAGED);
+}
+
+static void
+what_is_behind_a_gap_is_not_taken_for_forgotten(void **state)
+{
+	struct domain_fixture *f = *state;
+	struct key             key;
+
+	make(f, "canary@example.com");
+	touch(f, 1, 2);
+	begin(f);
+	change_key(&key, 1, 2);
+	kv_del(&txn, KV_CHANGE, key_slice(&key));
+	must_find_damage();
+}
+
+static void
+a_change_in_the_place_of_another_is_not_taken_for_it(void **state)
+{
+	struct domain_fixture *f = *state;
+	struct slice           value;
+	struct key             key;
+
+	make(f, "canary@example.com");
+	touch(f, 1, 2);
+	begin(f);
+	change_key(&key, 1, 1);
+	assert_true(kv_get(&txn, KV_CHANGE, key_slice(&key), &value));
+	change_key(&key, 1, 2);
+	kv_put(&txn, KV_CHANGE, key_slice(&key), value);
+	must_find_damage();
 }
 
 /* ---- what verify sees ---- */
@@ -542,6 +566,7 @@ main(void)
 		DOMAIN_TEST(
 		    what_leaves_the_feed_while_a_customer_is_forgotten_is_no_matter),
 		DOMAIN_TEST(what_is_behind_a_gap_is_not_taken_for_forgotten),
+		DOMAIN_TEST(a_change_in_the_place_of_another_is_not_taken_for_it),
 		DOMAIN_TEST(verify_sees_where_a_history_is_torn),
 		DOMAIN_TEST(a_damaged_change_does_not_hide_those_before_it),
 		DOMAIN_TEST(a_database_from_before_the_chains_gets_them),

@@ -123,12 +123,13 @@ class Field:
             server.stop()
 
 
-def season(field, sections):
+def season(field, sections, duration_ms):
+    """Update each server whose updates are measured."""
     for section in sections:
         for _, name, protocol in section.contestants:
             if section.name == "updates" and name in field.running:
                 say("updating %s for a while" % name)
-                field.running[name].season(protocol)
+                field.running[name].season(protocol, duration_ms)
 
 
 def measure(field, section, contestant, load, arguments):
@@ -263,8 +264,8 @@ def main():
     field = Field(folder, arguments.keys, sections)
     try:
         field.start()
-        if not (arguments.quick or arguments.smoke):
-            season(field, sections)
+        if not arguments.quick:
+            season(field, sections, SMOKE_MS if arguments.smoke else servers.SEASON_MS)
         results = run_rounds(field, sections, arguments)
         report(sections, results, arguments, field.absent, sys.stdout)
         if arguments.json:

@@ -141,7 +141,7 @@ class Server:
             duration_ms *= 2
         raise Failure("%s does not answer" % self.name)
 
-    def season(self, protocol, duration_ms=SEASON_MS):
+    def season(self, protocol, duration_ms):
         """Let it become a server that has been up for a while."""
         self.bench(protocol, "--updates", "100", "--connections", "50", "--depth", "16",
                    "--duration-ms", str(duration_ms), "--warmup-ms", "0")
