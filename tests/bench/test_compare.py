@@ -23,7 +23,12 @@ def test_every_server_that_is_installed_is_started_filled_and_asked():
     absent = re.findall(r"^Not installed, so not measured: (.+)\.$", done.stdout,
                         re.MULTILINE)
     assert {"customerd", "customerd-rest", "echo"} <= set(started)
-    assert "updating customerd for a while" in done.stderr
+    # What reads goes first, and before its updates are measured a server gets some.
+    steps = re.findall(r"^(?:(.+): .*round \d|(updating customerd) )", done.stderr, re.MULTILINE)
+    titles = re.findall(r"^### (.+)$", done.stdout, re.MULTILINE)
+    steps = [title or season for title, season in steps]
+    assert steps == [*titles[:2], "updating customerd", *titles[2:]]
+    assert [title.split()[0] for title in titles] == ["Reads;", "HTTP", "Updates", "HTTP"]
     assert len(started) + len(absent) >= 9
     # Each section is there, with a figure in each of its lines.
     assert done.stdout.count("### ") == 4

@@ -1,10 +1,12 @@
 """Measure customerd beside its peers; tools/bench/compare starts this.
 
-A round runs every case with every server, one right after the other, and a ratio is
-taken within a round: so whatever else the machine does meets both.  What is printed
-is the median of the rounds, and in brackets the lowest and the highest.
+A round of a case runs it with every server, one right after the other, and a ratio is
+taken within a round: so whatever else the machine does meets both.  What is printed is
+the median of the rounds, and in brackets the lowest and the highest.
 
-Before the rounds, but not with --quick, each server that is measured with durable updates
+A case has all its rounds before the next one begins, and what only reads goes first: an
+update leaves work for later, and that would be counted as the next case's, or as that of
+whoever is measured then.  Before the rounds of updates, but not with --quick, each server
 is updated for a while (servers.SEASON_MS).
 """
 
@@ -56,13 +58,14 @@ class Section:
         self.loads, self.options, self.cpus = loads, options, cpus
 
 
+# In the order in which they are run: what only reads before what updates.
 SECTIONS = (
     Section("reads", "Reads; server and generator on one CPU each", READERS,
             ((1, 1), (50, 1), (50, 16)), (), ONE),
-    Section("updates", "Updates of two fields, answered after the flush", UPDATERS,
-            ((1, 1), (16, 1), (64, 1), (256, 1), (50, 16)), UPDATES, ALL),
     Section("http", "HTTP GET; customerd-rest with a durable customerd behind it", GETTERS,
             ((64, 1),), (), ALL),
+    Section("updates", "Updates of two fields, answered after the flush", UPDATERS,
+            ((1, 1), (16, 1), (64, 1), (256, 1), (50, 16)), UPDATES, ALL),
     Section("http", "HTTP PATCH; node keeps nothing on disk", PATCHERS, ((64, 1),), UPDATES,
             ALL),
 )
@@ -123,13 +126,12 @@ class Field:
             server.stop()
 
 
-def season(field, sections, duration_ms):
-    """Update each server whose updates are measured."""
-    for section in sections:
-        for _, name, protocol in section.contestants:
-            if section.name == "updates" and name in field.running:
-                say("updating %s for a while" % name)
-                field.running[name].season(protocol, duration_ms)
+def season(field, section, duration_ms):
+    """Update each server that SECTION measures."""
+    for _, name, protocol in section.contestants:
+        if name in field.running:
+            say("updating %s for a while" % name)
+            field.running[name].season(protocol, duration_ms)
 
 
 def measure(field, section, contestant, load, arguments):
@@ -147,13 +149,21 @@ def measure(field, section, contestant, load, arguments):
     return server.measure(protocol, duration, warmup, *options)
 
 
+def load_name(load):
+    return "1 connection" if load == (1, 1) else (
+        "%d connections" % load[0] if load[1] == 1 else "%d × %d pipelined" % load)
+
+
 def run_rounds(field, sections, arguments):
     """Figures by (section, load, label), a list of the rounds."""
     results = {}
-    for number in range(arguments.rounds):
-        say("round %d of %d" % (number + 1, arguments.rounds))
-        for section in sections:
-            for load in section.loads:
+    for section in sections:
+        if section.name == "updates" and not arguments.quick:
+            season(field, section, SMOKE_MS if arguments.smoke else servers.SEASON_MS)
+        for load in section.loads:
+            for number in range(arguments.rounds):
+                say("%s: %s, round %d of %d"
+                    % (section.title, load_name(load), number + 1, arguments.rounds))
                 for contestant in section.contestants:
                     figures = measure(field, section, contestant, load, arguments)
                     key = (section.title, load, contestant[0])
@@ -187,11 +197,6 @@ def per_second(figures):
 def per_cpu_second(figures):
     # A clock of nanoseconds, but a run may be short, and its server have rested.
     return 1 / max(figures["server_us"], 1e-3)
-
-
-def load_name(load):
-    return "1 connection" if load == (1, 1) else (
-        "%d connections" % load[0] if load[1] == 1 else "%d × %d pipelined" % load)
 
 
 def print_section(section, results, out):
@@ -264,8 +269,6 @@ def main():
     field = Field(folder, arguments.keys, sections)
     try:
         field.start()
-        if not arguments.quick:
-            season(field, sections, SMOKE_MS if arguments.smoke else servers.SEASON_MS)
         results = run_rounds(field, sections, arguments)
         report(sections, results, arguments, field.absent, sys.stdout)
         if arguments.json:
