@@ -104,8 +104,8 @@ text_length(struct slice text)
 	return length;
 }
 
-static bool
-is_ascii(struct slice text)
+bool
+text_is_ascii(struct slice text)
 {
 	for (size_t i = 0; i < text.len; i++)
 		if ((unsigned char)text.data[i] >= 0x80)
@@ -161,7 +161,7 @@ text_fold(struct slice text, struct buf *out)
 	utf8proc_uint8_t *folded;
 	size_t            len;
 
-	if (is_ascii(text)) {
+	if (text_is_ascii(text)) {
 		text_lower(text, out);
 		return true;
 	}
@@ -206,15 +206,16 @@ plain_form(int32_t letter)
 static struct slice
 slug_part(const int32_t *character, char *ascii)
 {
-	const char *plain = plain_form(*character);
+	const char *plain = *character < 0x80 ? NULL : plain_form(*character);
 
 	if (plain != NULL)
 		return slice_text(plain);
-	*ascii = *character < 0x80 ? (char)*character : '-';
+	*ascii = *character < 0x80 ? to_lower((char)*character) : '-';
 	return slice_of(ascii, is_letter_or_digit(*ascii));
 }
 
-/* Append the slug of NAME, which has been folded and stripped of its marks. */
+/* Append the slug of NAME, which is ASCII, or has been folded and stripped of its
+ * marks. */
 static void
 put_slug(struct slice name, struct buf *out)
 {
@@ -248,6 +249,10 @@ text_slug(struct slice name, struct buf *out)
 	utf8proc_uint8_t *plain;
 	size_t            len;
 
+	if (text_is_ascii(name)) {
+		put_slug(name, out);
+		return out->len > start;
+	}
 	if (!map(name, options, &plain, &len, out))
 		return false;
 	put_slug(slice_of(plain, len), out);

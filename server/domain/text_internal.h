@@ -31,6 +31,8 @@ is_letter_or_digit(char c)
 /* Take the first character of TEXT; false when it is empty or no UTF-8. */
 bool text_take(struct slice *text, int32_t *character);
 
+bool text_is_ascii(struct slice text);
+
 /* Append TEXT with the capitals of ASCII in lower case. */
 void text_lower(struct slice text, struct buf *out);
 

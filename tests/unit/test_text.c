@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <idn2.h>
 #include <stdio.h>
 
 #include "server/domain/text.h"
@@ -169,6 +170,10 @@ a_slug_has_plain_letters_digits_and_hyphens(void **state)
 	expect_mapped(text_slug, "\xc4\xb2 \xc4\xb1 \xc4\xb0 \xc5\x8a \xc4\xb8",
 	    "ij-i-i-ng-k"); /* IJ, both i of Turkish, Ng, kra */
 	expect_mapped(text_slug, "  --O'Brien, 3rd!! ", "o-brien-3rd");
+	expect_mapped(text_slug,
+	    "  --O\xe2\x80\x99"
+	    "BRIEN, 3RD!! ",
+	    "o-brien-3rd");
 	expect_mapped(text_slug, "Ada \xd0\x97\xd0\xbe\xd1\x8f", "ada");
 	expect_mapped(text_slug, "\xd0\x97\xd0\xbe\xd1\x8f", NULL);
 	expect_mapped(text_slug, " - ", NULL);
@@ -344,6 +349,54 @@ spellings_of_one_email_have_one_key(void **state)
 		expect_mapped(text_email_key, no_emails[i], NULL);
 }
 
+/* What IDNA makes of an ASCII host, in lower case; false: it takes no such host. */
+static bool
+look_up(const char *host, char *found, size_t size)
+{
+	uint8_t *name;
+
+	if (idn2_lookup_u8((const uint8_t *)host, &name,
+		IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
+		return false;
+	snprintf(found, size, "%s", (const char *)name);
+	for (char *c = found; *c != '\0'; c++)
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c + ('a' - 'A'));
+	idn2_free(name);
+	return true;
+}
+
+/* Names of up to six characters of these; "xn--" is among them. */
+static void
+the_key_of_an_ascii_host_is_what_idna_makes_of_it(void **state)
+{
+	static const char characters[] = "-.nxB1";
+	unsigned          good = 0, counts = 6 * 6 * 6 * 6 * 6 * 6;
+
+	(void)state;
+	for (unsigned number = 0; number < counts; number++) {
+		char       email[16] = "a@", found[64];
+		struct buf key;
+		size_t     len = 2;
+		bool       has_key;
+
+		for (unsigned rest = number; rest > 0; rest /= 6)
+			email[len++] = characters[rest % 6];
+		memcpy(email + len, ".de", 4);
+		buf_init(&key, 64);
+		has_key = text_email_key(slice_text(email), &key);
+		if (has_key) {
+			if (!look_up(email + 2, found, sizeof(found)))
+				fail_msg("'%s' was accepted", email);
+			assert_int_equal(key.len, 2 + strlen(found));
+			assert_memory_equal(key.data + 2, found, strlen(found));
+			good++;
+		}
+		buf_fini(&key);
+	}
+	assert_in_range(good, counts / 10, counts);
+}
+
 static void
 a_date_is_a_day_of_the_calendar(void **state)
 {
@@ -460,6 +513,7 @@ main(void)
 		cmocka_unit_test(the_parts_of_an_email_have_bounds),
 		cmocka_unit_test(an_address_whose_key_is_too_long_is_no_email),
 		cmocka_unit_test(spellings_of_one_email_have_one_key),
+		cmocka_unit_test(the_key_of_an_ascii_host_is_what_idna_makes_of_it),
 		cmocka_unit_test(a_date_is_a_day_of_the_calendar),
 		cmocka_unit_test(an_ip_is_what_inet_pton_takes),
 		cmocka_unit_test(a_country_is_in_iso_3166),
