@@ -7,6 +7,7 @@
 #include "server/domain/anonymize.h"
 #include "server/domain/customer.h"
 #include "server/domain/index.h"
+#include "server/domain/random.h"
 #include "server/domain/store.h"
 #include "server/domain/tags.h"
 #include "server/domain/text.h"
@@ -267,14 +268,12 @@ derive_slug(struct edit *edit)
 static void
 derive_shopper_reference(struct edit *edit)
 {
-	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz0123456789";
-	char              text[SHOPPER_REFERENCE_BYTES];
+	char text[SHOPPER_REFERENCE_BYTES];
 
 	if (edit->op != EDIT_CREATE ||
 	    record_has(&edit->new, CUSTOMER_SHOPPER_REFERENCE))
 		return;
-	for (size_t i = 0; i < sizeof(text); i++)
-		text[i] = alphabet[randombytes_uniform(sizeof(alphabet) - 1)];
+	random_text(text, sizeof(text), RANDOM_DIGITS_AND_LOWER);
 	record_set_text(&edit->new, CUSTOMER_SHOPPER_REFERENCE,
 	    slice_of(text, sizeof(text)), edit->call->arena);
 }

@@ -1,5 +1,4 @@
 #include <assert.h>
-#include <sodium.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -7,8 +6,11 @@
 #include "server/domain/change.h"
 #include "server/domain/edit.h"
 #include "server/domain/index.h"
+#include "server/domain/random.h"
 #include "server/domain/stored.h"
 
+/* Of a generated uid: with 62^10 a clash is unlikely, and index_check() makes it
+ * harmless. */
 #define UID_BYTES 10u
 
 static void
@@ -25,19 +27,6 @@ begin(struct edit *edit, struct call *call, struct kv_txn *txn, const struct kin
 	edit->shape = kind_shape(kind);
 	edit->store = kind_store(kind, call);
 	edit->op = op;
-}
-
-/* Ten random letters and digits; 62^10 makes a clash unlikely, index_check() makes it
- * harmless. */
-static void
-make_uid(char uid[UID_BYTES])
-{
-	static const char alphabet[] = "0123456789"
-				       "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				       "abcdefghijklmnopqrstuvwxyz";
-
-	for (unsigned i = 0; i < UID_BYTES; i++)
-		uid[i] = alphabet[randombytes_uniform(sizeof(alphabet) - 1)];
 }
 
 enum status
@@ -58,7 +47,7 @@ edit_create(struct edit *edit, struct call *call, struct kv_txn *txn,
 	if (id != 0) /* another one may have had it before */
 		edit->change_before = change_of_gone(txn, edit->store, kind, id);
 	if (uid.len == 0) {
-		make_uid(random);
+		random_text(random, sizeof(random), RANDOM_DIGITS_AND_LETTERS);
 		uid = slice_of(random, sizeof(random));
 	}
 	if (args_have(&call->args, ARG_CREATED_AT))

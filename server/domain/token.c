@@ -5,6 +5,7 @@
 #include "proto/pack.h"
 #include "proto/reader.h"
 #include "server/domain/domain_private.h"
+#include "server/domain/random.h"
 #include "server/domain/store.h"
 #include "server/domain/token.h"
 
@@ -14,8 +15,7 @@
 #define EXPIRED_PER_STEP 64u   /* tokens deleted in one step */
 #define TOKEN_CHARS (sizeof(TOKEN_PREFIX) - 1 + TOKEN_RANDOM_CHARS + TOKEN_CHECK_CHARS)
 
-static const char alphabet[] =
-    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+static const char alphabet[] = RANDOM_DIGITS_AND_LETTERS;
 
 static void
 make_secret(char secret[TOKEN_CHARS])
@@ -24,8 +24,8 @@ make_secret(char secret[TOKEN_CHARS])
 	size_t        at = sizeof(TOKEN_PREFIX) - 1;
 
 	memcpy(secret, TOKEN_PREFIX, at);
-	for (unsigned i = 0; i < TOKEN_RANDOM_CHARS; i++)
-		secret[at++] = alphabet[randombytes_uniform(sizeof(alphabet) - 1)];
+	random_text(secret + at, TOKEN_RANDOM_CHARS, alphabet);
+	at += TOKEN_RANDOM_CHARS;
 	crypto_generichash(
 	    check, sizeof(check), (const unsigned char *)secret, at, NULL, 0);
 	for (unsigned i = 0; i < TOKEN_CHECK_CHARS; i++)
