@@ -6,8 +6,9 @@ the median of the rounds, and in brackets the lowest and the highest.
 
 A case has all its rounds before the next one begins, and what only reads goes first: an
 update leaves work for later, and that would be counted as the next case's, or as that of
-whoever is measured then.  Before the rounds of updates, but not with --quick, each server
-is updated for a while (servers.SEASON_MS).
+whoever is measured then.  Every second round goes the other way, so that nobody always
+follows the same one, and who is first or last follows itself.  Before the rounds of
+updates, but not with --quick, each server is updated for a while (servers.SEASON_MS).
 """
 
 import argparse
@@ -164,7 +165,8 @@ def run_rounds(field, sections, arguments):
             for number in range(arguments.rounds):
                 say("%s: %s, round %d of %d"
                     % (section.title, load_name(load), number + 1, arguments.rounds))
-                for contestant in section.contestants:
+                # Who ran before may still be at work: not always the same one.
+                for contestant in section.contestants[::-1 if number % 2 else 1]:
                     figures = measure(field, section, contestant, load, arguments)
                     key = (section.title, load, contestant[0])
                     if figures is not None:
