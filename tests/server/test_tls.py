@@ -12,6 +12,7 @@ import msgpack
 import pytest
 
 from support.customerd import CUSTOMERD, PATIENCE_S, Client, Refused, Server, Shop, StartFailed, refused
+from support.feed import Follower
 from support.tls import Authority, Certificate, TlsServer, context
 
 HELLO = msgpack.packb([0, 1, "ping", []])
@@ -172,13 +173,10 @@ def test_taking_the_key_from_the_token_ends_a_subscription(server, shop, clients
     service = clients.issue("subscriber")
     token = token_for(shop, service, scopes=["changes.read"])
     c = server.dial_tls(certificate=service)
-    c.call("change.subscribe", {"after": 0, "credit": 1000000})
+    follower = Follower(c, after=0, credit=1000000)
     shop.operator.call("token.update", {"id": token, "set": {"public_key_sha256": None}})
     shop.c.call("tag.create", {"set": {"name": "after-the-key"}})
-    while not any(n[0] == "error" or n[0] == "change.end" or "code" in str(n)
-                  for n in c.notifications):
-        c.receive()
-    assert "UNAUTHENTICATED" in str(c.notifications[-1])
+    assert follower.end()["code"] == "UNAUTHENTICATED"
 
 
 def test_two_tokens_do_not_share_a_key(server, shop, clients):
