@@ -9,8 +9,7 @@
 #include "server/domain/random.h"
 #include "server/domain/stored.h"
 
-/* Of a generated uid: with 62^10 a clash is unlikely, and index_check() makes it
- * harmless. */
+/* With 62^10 of them a clash is unlikely, and index_check() makes it harmless. */
 #define UID_BYTES 10u
 
 static void

@@ -4,23 +4,22 @@
 
 #include "server/domain/random.h"
 
-#define BYTES 64u /* of one call of the kernel: more than nearly all texts need */
+#define BYTES_PER_CALL 64u /* of the kernel: more than nearly all texts need */
 
 void
 random_text(char *text, size_t len, const char *alphabet)
 {
 	const size_t  count = strlen(alphabet);
-	unsigned char bytes[BYTES];
-	size_t        at = BYTES;
+	unsigned char bytes[BYTES_PER_CALL];
+	size_t        at = BYTES_PER_CALL;
 
 	assert(count > 0 && count <= 256);
 	while (len > 0) {
-		if (at == BYTES) {
+		if (at == BYTES_PER_CALL) {
 			randombytes_buf(bytes, sizeof(bytes));
 			at = 0;
 		}
-		/* The last bytes, too few for all characters, would prefer the first.
-		 */
+		/* The highest bytes do not go round: they would prefer some. */
 		if (bytes[at] < 256 - 256 % count) {
 			*text++ = alphabet[bytes[at] % count];
 			len--;

@@ -204,18 +204,19 @@ plain_form(int32_t letter)
 
 /* The part of a slug that CHARACTER gives, in ASCII; empty: it separates. */
 static struct slice
-slug_part(const int32_t *character, char *ascii)
+slug_part(int32_t character, char *ascii)
 {
-	const char *plain = *character < 0x80 ? NULL : plain_form(*character);
+	const char *plain;
 
-	if (plain != NULL)
-		return slice_text(plain);
-	*ascii = *character < 0x80 ? to_lower((char)*character) : '-';
+	if (character >= 0x80) {
+		plain = plain_form(character);
+		return slice_text(plain != NULL ? plain : "");
+	}
+	*ascii = to_lower((char)character);
 	return slice_of(ascii, is_letter_or_digit(*ascii));
 }
 
-/* Append the slug of NAME, which is ASCII, or has been folded and stripped of its
- * marks. */
+/* Append the slug of NAME: ASCII, or what has been folded and stripped of its marks. */
 static void
 put_slug(struct slice name, struct buf *out)
 {
@@ -226,7 +227,7 @@ put_slug(struct slice name, struct buf *out)
 	char         ascii;
 
 	while (name.len > 0 && text_take(&name, &character)) {
-		part = slug_part(&character, &ascii);
+		part = slug_part(character, &ascii);
 		if (part.len == 0) {
 			separated = out->len > start; /* none in front */
 			continue;

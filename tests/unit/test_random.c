@@ -14,8 +14,7 @@
 #define TEXTS 10000u
 #define TEXT_CHARS 100u
 
-/* Count what is in texts of ALPHABET, of which each is to have EXPECTED, give or take
- * MOST. */
+/* The characters of ALPHABET must come equally often, give or take MOST. */
 static void
 count(const char *alphabet, unsigned most)
 {
