@@ -249,38 +249,76 @@ change_append(struct edit *edit)
 
 /* ---- entries taken apart ---- */
 
+/* The keys of an entry, in the order in which pack_entry() puts them. */
+enum entry_key {
+	ENTRY_SEQ,
+	ENTRY_TIME,
+	ENTRY_KIND,
+	ENTRY_OP,
+	ENTRY_ID,
+	ENTRY_UID,
+	ENTRY_REVISION,
+	ENTRY_TOKEN,
+	ENTRY_FIELDS,
+	ENTRY_SET,
+	ENTRY_KEY_COUNT
+};
+
+static const char *const entry_keys[ENTRY_KEY_COUNT] = { "seq", "time", "kind", "op",
+	"id", "uid", "revision", "token", "fields", "set" };
+
+/* Which key NAME is, the likeliest being LIKELY; ENTRY_KEY_COUNT: none. */
+static enum entry_key
+entry_key_of(struct slice name, unsigned likely)
+{
+	for (unsigned i = 0; i < ENTRY_KEY_COUNT; i++) {
+		unsigned key = (likely + i) % ENTRY_KEY_COUNT;
+
+		if (slice_equal(name, slice_text(entry_keys[key])))
+			return (enum entry_key)key;
+	}
+	return ENTRY_KEY_COUNT;
+}
+
+static void
+take_pair(struct change *change, enum entry_key key, struct reader *reader)
+{
+	switch (key) {
+	case ENTRY_SEQ: reader_integer(reader, &change->sequence); break;
+	case ENTRY_TIME: reader_integer(reader, &change->time); break;
+	case ENTRY_KIND: change->kind = kind_named(reader_text(reader)); break;
+	case ENTRY_OP:
+		change->is_deletion =
+		    slice_equal(reader_text(reader), slice_text(op_words[EDIT_DELETE]));
+		break;
+	case ENTRY_ID: reader_integer(reader, &change->id); break;
+	case ENTRY_REVISION: reader_integer(reader, &change->revision); break;
+	case ENTRY_TOKEN:
+		if (reader_peek(reader) == VALUE_INTEGER)
+			reader_integer(reader, &change->token);
+		else
+			reader_value(reader);
+		break;
+	case ENTRY_SET: change->set = reader_value(reader); break;
+	default: reader_value(reader); break;
+	}
+}
+
 bool
 change_decode(struct change *change, struct slice value)
 {
 	struct reader reader;
+	unsigned      likely = 0;
 
 	*change = (struct change){ .bytes = value.len };
 	stored_take(&value, &change->before);
 	change->entry = value;
 	reader_init(&reader, value);
 	for (uint32_t left = reader_map(&reader); left > 0; left--) {
-		struct slice name = reader_text(&reader);
+		enum entry_key key = entry_key_of(reader_text(&reader), likely);
 
-		if (slice_equal(name, SLICE("seq")))
-			reader_integer(&reader, &change->sequence);
-		else if (slice_equal(name, SLICE("time")))
-			reader_integer(&reader, &change->time);
-		else if (slice_equal(name, SLICE("kind")))
-			change->kind = kind_named(reader_text(&reader));
-		else if (slice_equal(name, SLICE("op")))
-			change->is_deletion = slice_equal(
-			    reader_text(&reader), slice_text(op_words[EDIT_DELETE]));
-		else if (slice_equal(name, SLICE("id")))
-			reader_integer(&reader, &change->id);
-		else if (slice_equal(name, SLICE("revision")))
-			reader_integer(&reader, &change->revision);
-		else if (slice_equal(name, SLICE("token")) &&
-			 reader_peek(&reader) == VALUE_INTEGER)
-			reader_integer(&reader, &change->token);
-		else if (slice_equal(name, SLICE("set")))
-			change->set = reader_value(&reader);
-		else
-			reader_value(&reader);
+		take_pair(change, key, &reader);
+		likely = key + 1u;
 	}
 	return reader.status == STATUS_OK && change->kind != NULL;
 }
@@ -329,12 +367,12 @@ struct old {
 };
 
 /*
- * The oldest entries that are not before *AT, of one store, up to the first that is
- * damaged; at most *COUNT of them, which becomes how many.  *AT becomes where the first
- * is, also if that is damaged.  False: there is none.
+ * The oldest entries of the first store from *STORE on that has any, up to the first
+ * that is damaged; at most *COUNT of them, which becomes how many.  *STORE becomes
+ * whose they are, also if the first is damaged.  False: there is none.
  */
 static bool
-collect(struct kv_txn *txn, struct change_place *at, struct old *olds, unsigned *count)
+collect(struct kv_txn *txn, uint32_t *store, struct old *olds, unsigned *count)
 {
 	unsigned       count_max = *count;
 	bool           found = false, is_sound = true;
@@ -342,25 +380,22 @@ collect(struct kv_txn *txn, struct change_place *at, struct old *olds, unsigned 
 	struct key     begin;
 
 	*count = 0;
-	change_key(&begin, at->store, at->sequence);
+	key_init(&begin, *store);
 	kv_scan_begin(&scan, txn, KV_CHANGE, SLICE(""), key_slice(&begin));
 	while (is_sound && *count < count_max) {
-		struct slice        key = { NULL, 0 }, value;
-		struct change_place place;
-		struct old         *old = &olds[*count];
+		struct slice key = { NULL, 0 }, value;
+		uint32_t     owner;
+		struct old  *old = &olds[*count];
 
 		is_sound = kv_scan_next(&scan, &key, &value) &&
 			   change_decode(&old->change, value);
 		if (txn->status == STATUS_DAMAGED)
 			txn->status = STATUS_OK; /* of one value: the key is there */
-		if (txn->status != STATUS_OK || !key_take_u32(&key, &place.store) ||
-		    !key_take_u64(&key, &place.sequence) ||
-		    (found && place.store != at->store))
+		if (txn->status != STATUS_OK || !key_take_u32(&key, &owner) ||
+		    !key_take_u64(&key, &old->sequence) || (found && owner != *store))
 			break;
-		if (!found)
-			*at = place;
+		*store = owner;
 		found = true;
-		old->sequence = place.sequence;
 		*count += is_sound;
 	}
 	kv_scan_end(&scan);
@@ -375,15 +410,14 @@ must_leave(
 	       log->last - old->sequence >= keep->max || log->bytes > keep->bytes;
 }
 
+/* Forget OLD, which is about to leave. */
 static void
-drop(struct kv_txn *txn, uint32_t store, const struct old *old, struct change_log *log)
+forget(
+    struct kv_txn *txn, uint32_t store, const struct old *old, struct change_log *log)
 {
 	const struct change *change = &old->change;
 	uint64_t             id = (uint64_t)change->id;
-	struct key           key;
 
-	change_key(&key, store, old->sequence);
-	kv_del(txn, KV_CHANGE, key_slice(&key));
 	if (change->is_deletion &&
 	    change_of_gone(txn, store, change->kind, id) == old->sequence)
 		change_of_gone_set(txn, store, change->kind, id, 0);
@@ -396,25 +430,27 @@ drop_some(struct kv_txn *txn, uint32_t store, const struct old *olds, unsigned c
     const struct change_keep *keep)
 {
 	struct change_log log;
-	struct key        log_at;
+	struct key        log_at, floor;
 	unsigned          dropped = 0;
 
 	log_key(&log_at, store);
 	log_get(txn, &log_at, &log);
 	while (dropped < count && must_leave(&log, &olds[dropped], keep))
-		drop(txn, store, &olds[dropped++], &log);
-	if (dropped > 0)
-		log_put(txn, &log_at, &log);
+		forget(txn, store, &olds[dropped++], &log);
+	if (dropped == 0)
+		return 0;
+	change_key(&floor, store, olds[dropped - 1].sequence + 1);
+	kv_drop_below(txn, KV_CHANGE, key_slice(&floor));
+	log_put(txn, &log_at, &log);
 	return dropped;
 }
 
 bool
-change_trim(struct kv_txn *txn, struct change_place *place,
-    const struct change_keep *keep, unsigned count_max)
+change_trim(struct kv_txn *txn, uint32_t *store, const struct change_keep *keep,
+    unsigned count_max)
 {
-	struct change_place at = *place;
-	struct old          olds[DROPPED_AT_ONCE];
-	bool                is_first = true; /* of its store, in this call */
+	struct old olds[DROPPED_AT_ONCE];
+	bool       is_first = true; /* of its store, in this call */
 
 	for (unsigned dropped = 0, stores = 0; stores < STORES_PER_TRIM;) {
 		/* Of most stores nothing must leave, and one entry tells. */
@@ -424,21 +460,16 @@ change_trim(struct kv_txn *txn, struct change_place *place,
 
 		if (count == 0)
 			return false;
-		if (!collect(txn, &at, olds, &count)) {
-			*place = (struct change_place){ 0 };
+		if (!collect(txn, store, olds, &count)) {
+			*store = 0;
 			return true;
 		}
-		if (is_first)
-			*place = at; /* what is dropped behind it may come back */
-		is_first = false;
-		gone = drop_some(txn, at.store, olds, count, keep);
+		gone = drop_some(txn, *store, olds, count, keep);
 		dropped += gone;
-		if (gone > 0 && gone == count) {
-			at.sequence = olds[gone - 1].sequence + 1;
-		} else { /* one stays, and a damaged one keeps those of its own store */
-			at = (struct change_place){ at.store + 1, 0 };
-			*place = at; /* behind the last one: 0 again */
-			is_first = true;
+		is_first = gone == 0 || gone < count;
+		if (is_first) {
+			/* One stays, and a damaged one keeps those of its own store. */
+			(*store)++; /* behind the last one: 0 again */
 			stores++;
 		}
 	}

@@ -90,22 +90,12 @@ struct change_keep {
 	uint64_t bytes;   /* so many altogether; at least CHANGE_BYTES_MAX */
 };
 
-/* An entry of a store's log. */
-struct change_place {
-	uint32_t store;
-	uint64_t sequence;
-};
-
 /*
  * Drop the oldest entries that KEEP does not cover; at most COUNT_MAX of them.  Goes
- * round the stores, some in each call: *PLACE, all 0 at first, is where the next call
- * goes on.  False when that should be soon.
- *
- * What was dropped stays in the database's way until a checkpoint has carried that
- * over, so nobody looks for the oldest entry where it has been already.  What a call
- * drops may come back, if its batch fails: *PLACE is never behind that.
+ * round the stores, some in each call: *STORE, 0 at first, is where the next call goes
+ * on.  False when that should be soon.
  */
-bool change_trim(struct kv_txn *txn, struct change_place *place,
-    const struct change_keep *keep, unsigned count_max);
+bool change_trim(struct kv_txn *txn, uint32_t *store, const struct change_keep *keep,
+    unsigned count_max);
 
 #endif

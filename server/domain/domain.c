@@ -265,7 +265,7 @@ keep_house(struct domain *domain, struct call *call, struct kv_txn *txn, bool *m
 	    token_expire(call, txn, &more_tokens) != STATUS_OK)
 		return;
 	*more = *more || more_tokens;
-	if (!change_trim(txn, &domain->trim_place, &keep, TRIMMED_PER_STEP))
+	if (!change_trim(txn, &domain->trim_store, &keep, TRIMMED_PER_STEP))
 		*more = true;
 	if (!idempotency_trim(txn, now_ms, TRIMMED_PER_STEP))
 		*more = true;

@@ -22,8 +22,8 @@ struct domain {
 	atomic_uint_fast64_t token_epoch;    /* of what is committed */
 	uint64_t
 	    token_epoch_next; /* the writer's: of what the open batch would make it */
-	struct change_place trim_place; /* the writer's: which old changes are next */
-	struct upgrade      upgrade;
+	uint32_t       trim_store; /* the writer's: whose old changes leave next */
+	struct upgrade upgrade;
 };
 
 /* The keyed hash of SECRET, TOKEN_HASH_BYTES long: what is kept in its place. */

@@ -33,30 +33,65 @@ wait_ms(struct kv *kv, int ms)
 
 struct progress {
 	struct tree_cursor  cursor;
-	const struct entry *next; /* NULL: all are done */
-	size_t              done;
+	const struct entry *next;  /* NULL: all are done */
+	const struct entry *floor; /* the last one that was met, or NULL */
+	size_t              done, count;
 	int64_t             begun_ms;
 };
 
-/* Put the next entries into MDB. */
+/* Whether the next entry is of what the generation itself has dropped. */
+static bool
+is_dropped(const struct progress *progress)
+{
+	const struct entry *floor = progress->floor;
+
+	return floor != NULL && progress->next->table == floor->table &&
+	       key_compare(entry_key(progress->next), entry_floor(floor)) < 0;
+}
+
+/*
+ * Carry the next entry into MDB, or a part of it, at most COUNT_MAX keys: *COUNT
+ * becomes how many.  In the order of the keys a floor comes before what it lets leave.
+ */
+static int
+put_next(struct kv *kv, MDB_txn *mdb, struct progress *progress, size_t count_max,
+    size_t *count)
+{
+	const struct entry *next = progress->next;
+	int                 rc = 0;
+
+	*count = 1;
+	if (entry_floor(next).len > 0) {
+		progress->floor = next;
+		rc = lmdb_drop(kv, mdb, next, count_max, count);
+		progress->count += *count;
+		progress->done += *count;
+		if (rc != 0 || *count == count_max)
+			return rc;
+	} else if (!is_dropped(progress)) {
+		rc = lmdb_put(kv, mdb, next);
+	}
+	progress->next = tree_next(&progress->cursor);
+	progress->done++;
+	return rc;
+}
+
+/* Carry the next entries into MDB. */
 static int
 put_some(struct kv *kv, MDB_txn *mdb, struct progress *progress)
 {
 	size_t part = kv->journal_bytes_max / 8;
 	size_t bytes_max = part < BYTES_MAX ? part : BYTES_MAX;
-	size_t count = 0, bytes = 0;
-	int    rc;
+	size_t left = ENTRIES_MAX, bytes = 0, count;
+	int    rc = 0;
 
-	while (progress->next != NULL &&
-	       (count == 0 || (count < ENTRIES_MAX && bytes < bytes_max))) {
-		if ((rc = lmdb_put(kv, mdb, progress->next)) != 0)
-			return rc;
+	while (rc == 0 && progress->next != NULL && left > 0 &&
+	       (left == ENTRIES_MAX || bytes < bytes_max)) {
 		bytes += entry_size(progress->next->key_len, progress->next->value_len);
-		progress->next = tree_next(&progress->cursor);
-		progress->done++;
-		count++;
+		rc = put_next(kv, mdb, progress, left, &count);
+		left -= count;
 	}
-	return 0;
+	return rc;
 }
 
 /* One transaction; the last one also has the numbers. */
@@ -85,9 +120,9 @@ step(struct kv *kv, struct progress *progress, uint64_t last, uint64_t journal)
 
 /* Whether the checkpoint is further than it needs to be. */
 static bool
-is_ahead(const struct kv *kv, const struct progress *progress, size_t count)
+is_ahead(const struct kv *kv, const struct progress *progress)
 {
-	double done = (double)progress->done / (double)count;
+	double done = (double)progress->done / (double)progress->count;
 	double full =
 	    (double)atomic_load(&kv->active_bytes) / (double)kv->journal_bytes_max;
 	double late = (double)(clock_mono_ms() - progress->begun_ms) / PACE_MS;
@@ -97,10 +132,10 @@ is_ahead(const struct kv *kv, const struct progress *progress, size_t count)
 
 /* Leave the disk to the journal for a while. */
 static void
-pause_if_ahead(struct kv *kv, const struct progress *progress, size_t count)
+pause_if_ahead(struct kv *kv, const struct progress *progress)
 {
 	pthread_mutex_lock(&kv->mutex);
-	while (!kv->is_hurried && !kv->is_stopping && is_ahead(kv, progress, count))
+	while (!kv->is_hurried && !kv->is_stopping && is_ahead(kv, progress))
 		wait_ms(kv, NAP_MS);
 	pthread_mutex_unlock(&kv->mutex);
 }
@@ -112,9 +147,12 @@ pause_if_ahead(struct kv *kv, const struct progress *progress, size_t count)
 static enum status
 carry(struct kv *kv, const struct generation *generation, uint64_t journal)
 {
-	struct progress progress = { .begun_ms = clock_mono_ms() };
-	enum status     status;
-	int             dead;
+	struct progress progress = {
+		.begun_ms = clock_mono_ms(),
+		.count = generation->layer->tree.count,
+	};
+	enum status status;
+	int         dead;
 
 	if ((status = lmdb_mend(kv)) != STATUS_OK)
 		return status;
@@ -125,7 +163,7 @@ carry(struct kv *kv, const struct generation *generation, uint64_t journal)
 	do {
 		status = step(kv, &progress, generation->last, journal);
 		if (status == STATUS_OK && progress.next != NULL)
-			pause_if_ahead(kv, &progress, generation->layer->tree.count);
+			pause_if_ahead(kv, &progress);
 	} while (status == STATUS_OK && progress.next != NULL);
 	return status;
 }

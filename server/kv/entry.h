@@ -22,7 +22,7 @@
 
 struct entry {
 	uint64_t checksum;  /* of table, key and value */
-	uint32_t value_len; /* 0 where the key is deleted */
+	uint32_t value_len; /* 0 where only the key is deleted */
 	uint16_t key_len;
 	uint8_t  table;
 	uint8_t  is_deleted;
@@ -42,6 +42,18 @@ entry_value(const struct entry *entry)
 	return slice_of(entry->data + entry->key_len, entry->value_len);
 }
 
+/*
+ * Where ENTRY is the deletion of all that begins with its key and is below this, which
+ * begins with it, too: that; otherwise empty.
+ */
+static inline struct slice
+entry_floor(const struct entry *entry)
+{
+	if (!entry->is_deleted || entry->value_len == 0)
+		return slice_of(NULL, 0);
+	return slice_of(entry->data, (size_t)entry->key_len + entry->value_len);
+}
+
 /* The bytes of an entry, with what fills up to the next one. */
 static inline size_t
 entry_size(size_t key_len, size_t value_len)
@@ -52,7 +64,7 @@ entry_size(size_t key_len, size_t value_len)
 /* Over the table and the key too, so that a value in a wrong place is found out. */
 uint64_t entry_checksum(enum kv_table table, struct slice key, struct slice value);
 
-/* Write an entry to AT, of entry_size() bytes. */
+/* Write an entry to AT, of entry_size() bytes.  Of deletions a floor has a VALUE. */
 void entry_make(void *at, enum kv_table table, struct slice key, struct slice value,
     bool is_deleted);
 

@@ -404,6 +404,16 @@ find_new(struct kv_txn *txn, enum kv_table table, struct slice key)
 	return entry != NULL ? entry : tree_get(roots[1], table, key);
 }
 
+struct slice
+kv_floor(struct kv_txn *txn, enum kv_table table, struct slice key)
+{
+	const struct entry *entry = NULL;
+
+	if (key.len >= KV_STORE_BYTES)
+		entry = find_new(txn, table, slice_of(key.data, KV_STORE_BYTES));
+	return entry == NULL ? slice_of(NULL, 0) : entry_floor(entry);
+}
+
 /* Look KEY up where it is kept. */
 static bool
 get(struct kv_txn *txn, enum kv_table table, struct slice key, struct slice *value)
@@ -411,6 +421,9 @@ get(struct kv_txn *txn, enum kv_table table, struct slice key, struct slice *val
 	const struct entry *entry;
 	int                 rc;
 
+	if (kv_table_is_trimmed(table) &&
+	    key_compare(key, kv_floor(txn, table, key)) < 0)
+		return false;
 	if ((entry = find_new(txn, table, key)) != NULL) {
 		*value = entry_value(entry);
 		return !entry->is_deleted;
@@ -504,4 +517,16 @@ kv_del(struct kv_txn *txn, enum kv_table table, struct slice key)
 		change(txn, table, key, SLICE(""), true);
 	else if (rc != MDB_NOTFOUND)
 		kv_fail(txn, rc);
+}
+
+void
+kv_drop_below(struct kv_txn *txn, enum kv_table table, struct slice key)
+{
+	assert(txn->batch != NULL && txn->batch->scans == 0);
+	assert(kv_table_is_trimmed(table) && key.len > KV_STORE_BYTES &&
+	       key.len <= KV_KEY_BYTES_MAX);
+	if (txn->status == STATUS_OK && key_compare(kv_floor(txn, table, key), key) < 0)
+		change(txn, table, slice_of(key.data, KV_STORE_BYTES),
+		    slice_of(key.data + KV_STORE_BYTES, key.len - KV_STORE_BYTES),
+		    true);
 }

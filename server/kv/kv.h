@@ -39,10 +39,11 @@
 #include "server/kv/tree.h"
 
 #define KV_KEY_BYTES_MAX 511u /* LMDB's bound; a longer key is a bug, asserted */
+#define KV_STORE_BYTES 4u     /* of a key, the first ones: its store */
 #define KV_NEST_MAX 2u        /* transactions within one another */
 #define KV_AHEAD_MAX 32u      /* keys that are fetched together */
 #define KV_CACHE_BYTES_MIN ((size_t)64 << 10)
-#define KV_FORMAT 4 /* of the file; a newer one is refused */
+#define KV_FORMAT 5 /* of the file; a newer one is refused */
 
 struct kv;
 struct kv_snapshot;
@@ -239,6 +240,13 @@ void kv_put(
 void kv_del(struct kv_txn *txn, enum kv_table table, struct slice key);
 
 /*
+ * Remove what TABLE, which is one that is trimmed (table.h), has of a store below KEY,
+ * the floor, which begins with that store: all at once, at the price of one put.  Who
+ * puts something below it later does not get it.
+ */
+void kv_drop_below(struct kv_txn *txn, enum kv_table table, struct slice key);
+
+/*
  * Walk TABLE in key order, over the keys that begin with PREFIX, from the first
  * key that is not below FROM (empty: the first of the prefix).
  *
@@ -266,6 +274,7 @@ struct kv_scan {
 	const struct entry *entries[2];
 	void               *cursor;
 	struct slice        stored_key, stored;
+	struct slice store, floor; /* whose floor is known; empty: there is none */
 };
 
 void kv_scan_begin(struct kv_scan *scan, struct kv_txn *txn, enum kv_table table,

@@ -189,6 +189,12 @@ void kv_roots_of(const struct kv_txn *txn, const struct tree_node *roots[GENERAT
 /* Remember that LMDB answered RC. */
 void kv_fail(struct kv_txn *txn, int rc);
 
+/*
+ * The floor of TABLE for the store that KEY begins with; empty: there is none.  One
+ * that has been carried into LMDB is none any more: there, nothing is below it.
+ */
+struct slice kv_floor(struct kv_txn *txn, enum kv_table table, struct slice key);
+
 /* ---- kv_open.c ---- */
 
 /* A database of OPTIONS, not open yet; NULL: out of memory.  DIR is the caller's. */
@@ -329,8 +335,15 @@ MDB_val lmdb_key(struct slice key);
 int lmdb_get(struct kv *kv, MDB_txn *mdb, enum kv_table table, struct slice key,
     struct slice *value);
 
-/* Put ENTRY, or delete its key. */
+/* Put ENTRY, or delete its key; it is no floor. */
 int lmdb_put(struct kv *kv, MDB_txn *mdb, const struct entry *entry);
+
+/*
+ * Delete what is below the floor ENTRY, at most COUNT_MAX keys: *COUNT becomes how
+ * many, fewer when there are no more.
+ */
+int lmdb_drop(struct kv *kv, MDB_txn *mdb, const struct entry *entry, size_t count_max,
+    size_t *count);
 
 /* Put behind the last key of TABLE: faster, and the pages get full. */
 int lmdb_append(struct kv *kv, MDB_txn *mdb, enum kv_table table, struct slice key,

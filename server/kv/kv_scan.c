@@ -14,7 +14,7 @@ scan_init(
 	scan->backwards = false;
 	scan->cursor = NULL;
 	scan->entries[0] = scan->entries[1] = NULL;
-	scan->stored_key = (struct slice){ NULL, 0 };
+	scan->stored_key = scan->store = (struct slice){ NULL, 0 };
 	scan->prefix_len = prefix.len;
 	if (prefix.len > 0)
 		memcpy(scan->prefix, prefix.data, prefix.len);
@@ -268,6 +268,49 @@ choose(struct kv_scan *scan, const struct entry **entry)
 	}
 }
 
+/* Whether the key that was chosen is below the floor of its store. */
+static bool
+is_dropped(struct kv_scan *scan)
+{
+	struct slice store = slice_of(scan->at.data, KV_STORE_BYTES);
+
+	if (!kv_table_is_trimmed(scan->table) || scan->at.len < KV_STORE_BYTES)
+		return false;
+	if (!slice_equal(store, scan->store)) {
+		scan->store = store;
+		scan->floor = kv_floor(scan->txn, scan->table, scan->at);
+	}
+	return key_compare(scan->at, scan->floor) < 0;
+}
+
+/* Go on beyond what is below the floor: at the floor, or at the store before. */
+static void
+jump(struct kv_scan *scan)
+{
+	scan->from = scan->floor;
+	if (scan->backwards)
+		scan->from.len = KV_STORE_BYTES;
+	close_cursor(scan);
+	scan->begun = false;
+}
+
+/* Choose the next key that is there; *ENTRY as above. */
+static void
+find(struct kv_scan *scan, const struct entry **entry)
+{
+	bool is_there;
+
+	do {
+		step(scan);
+		choose(scan, entry);
+		is_there = *entry == NULL || !(*entry)->is_deleted;
+		if (is_there && is_dropped(scan)) {
+			jump(scan);
+			is_there = false;
+		}
+	} while (!is_there);
+}
+
 bool
 kv_scan_next(struct kv_scan *scan, struct slice *key, struct slice *value)
 {
@@ -277,10 +320,7 @@ kv_scan_next(struct kv_scan *scan, struct slice *key, struct slice *value)
 
 	if (txn->status != STATUS_OK || (scan->begun && scan->at.len == 0))
 		return false;
-	do {
-		step(scan);
-		choose(scan, &entry);
-	} while (entry != NULL && entry->is_deleted);
+	find(scan, &entry);
 	if (txn->status != STATUS_OK || scan->at.len == 0) {
 		close_cursor(scan);
 		scan->at.len = 0;

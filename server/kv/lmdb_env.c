@@ -151,7 +151,8 @@ load(struct kv *kv, uint64_t *format)
 		 (rc = load_tables(kv, mdb)) == 0) {
 		/*
 		 * Format 1 lacks the journal.  Before format 4 some tables had another
-		 * form, which whoever owns them sees to.
+		 * form, which whoever owns them sees to; before format 5 there was no
+		 * floor in a journal.
 		 */
 		if (!kv->read_only && *format < KV_FORMAT)
 			rc = lmdb_put_number(kv, mdb, META_FORMAT, KV_FORMAT);

@@ -99,10 +99,35 @@ lmdb_put(struct kv *kv, MDB_txn *mdb, const struct entry *entry)
 	MDB_val at = lmdb_key(entry_key(entry));
 	int     rc;
 
+	assert(entry_floor(entry).len == 0);
 	if (!entry->is_deleted)
 		return put(kv, mdb, entry->table, entry_key(entry), entry_value(entry),
 		    entry->checksum, 0);
 	rc = mdb_del(mdb, kv->tables[entry->table], &at, NULL);
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+int
+lmdb_drop(struct kv *kv, MDB_txn *mdb, const struct entry *entry, size_t count_max,
+    size_t *count)
+{
+	struct slice floor = entry_floor(entry);
+	MDB_val      key = lmdb_key(entry_key(entry)), stored;
+	MDB_cursor  *cursor;
+	int          rc;
+
+	*count = 0;
+	if ((rc = mdb_cursor_open(mdb, kv->tables[entry->table], &cursor)) != 0)
+		return rc;
+	rc = mdb_cursor_get(cursor, &key, &stored, MDB_SET_RANGE);
+	while (rc == 0 && *count < count_max &&
+	       key_compare(slice_of(key.mv_data, key.mv_size), floor) < 0) {
+		if ((rc = mdb_cursor_del(cursor, 0)) != 0)
+			break;
+		(*count)++;
+		rc = mdb_cursor_get(cursor, &key, &stored, MDB_NEXT);
+	}
+	mdb_cursor_close(cursor);
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 

@@ -12,41 +12,42 @@
 #include <stdbool.h>
 
 /*
- * X(NAME, name on disk, cached)  key -> value
+ * X(NAME, name on disk, cached, trimmed)  key -> value
  *
  * Cached are tables that readers ask for single keys again and again; never one that
- * holds a secret or what makes one out.
+ * holds a secret or what makes one out.  Trimmed are those whose lowest keys of a store
+ * leave together: kv_drop_below().
  */
 // clang-format off
 #define KV_TABLES(X)                                                                       \
-	X(META,               "meta",                0) /* name -> format, created, … */                    \
-	X(COUNTER,            "counter",             0) /* store, name -> numbers */                        \
-	X(STORE,              "store",               1) /* 0, id -> record */                               \
-	X(STORE_UNIQUE,       "store_unique",        1) /* 0, field, value -> id */                         \
-	X(TOKEN,              "token",               0) /* 0, id -> record */                               \
-	X(TOKEN_UNIQUE,       "token_unique",        0) /* 0, field, value -> id */                         \
-	X(TOKEN_INDEX,        "token_index",         0) /* 0, field, value, id -> nothing */                \
-	X(TOKEN_HASH,         "token_hash",          0) /* hash of the secret -> id */                      \
-	X(CUSTOMER,           "customer",            1) /* store, id -> record */                           \
-	X(CUSTOMER_UNIQUE,    "customer_unique",     1) /* store, field, value -> id */                     \
-	X(CUSTOMER_INDEX,     "customer_index",      0) /* store, field, value, id -> nothing */            \
-	X(CUSTOMER_DUE,       "customer_due",        0) /* time, store, id -> how far its erasure is */     \
-	X(SECRET,             "secret",              0) /* store, customer -> argon2id string; 0, token -> hash */ \
-	X(GROUP,              "group",               1) /* as for customers */                              \
-	X(GROUP_UNIQUE,       "group_unique",        1)                                                     \
-	X(GROUP_INDEX,        "group_index",         0)                                                     \
-	X(TAG,                "tag",                 1)                                                     \
-	X(TAG_UNIQUE,         "tag_unique",          1)                                                     \
-	X(CHANGE,             "change",              0) /* store, sequence -> change */                     \
-	X(CHANGE_RECORD,      "change_record",       0) /* an index before format 3; empty since */         \
-	X(IDEMPOTENCY,        "idempotency",         0) /* store, token, key -> first answer */             \
-	X(IDEMPOTENCY_DUE,    "idempotency_due",     0) /* time, store, token, key -> nothing */            \
-	X(IDEMPOTENCY_RECORD, "idempotency_record",  0) /* store, customer, token, key -> nothing */        \
-	X(CHANGE_ABOUT,       "change_about",        0) /* an index of format 3; empty since */             \
-	X(CHANGE_OF_GONE,     "change_of_gone",      0) /* store, kind, id -> last change of what is gone */
+	X(META,               "meta",                0, 0) /* name -> format, created, … */                    \
+	X(COUNTER,            "counter",             0, 0) /* store, name -> numbers */                        \
+	X(STORE,              "store",               1, 0) /* 0, id -> record */                               \
+	X(STORE_UNIQUE,       "store_unique",        1, 0) /* 0, field, value -> id */                         \
+	X(TOKEN,              "token",               0, 0) /* 0, id -> record */                               \
+	X(TOKEN_UNIQUE,       "token_unique",        0, 0) /* 0, field, value -> id */                         \
+	X(TOKEN_INDEX,        "token_index",         0, 0) /* 0, field, value, id -> nothing */                \
+	X(TOKEN_HASH,         "token_hash",          0, 0) /* hash of the secret -> id */                      \
+	X(CUSTOMER,           "customer",            1, 0) /* store, id -> record */                           \
+	X(CUSTOMER_UNIQUE,    "customer_unique",     1, 0) /* store, field, value -> id */                     \
+	X(CUSTOMER_INDEX,     "customer_index",      0, 0) /* store, field, value, id -> nothing */            \
+	X(CUSTOMER_DUE,       "customer_due",        0, 0) /* time, store, id -> how far its erasure is */     \
+	X(SECRET,             "secret",              0, 0) /* store, customer -> argon2id string; 0, token -> hash */ \
+	X(GROUP,              "group",               1, 0) /* as for customers */                              \
+	X(GROUP_UNIQUE,       "group_unique",        1, 0)                                                     \
+	X(GROUP_INDEX,        "group_index",         0, 0)                                                     \
+	X(TAG,                "tag",                 1, 0)                                                     \
+	X(TAG_UNIQUE,         "tag_unique",          1, 0)                                                     \
+	X(CHANGE,             "change",              0, 1) /* store, sequence -> change */                     \
+	X(CHANGE_RECORD,      "change_record",       0, 0) /* an index before format 3; empty since */         \
+	X(IDEMPOTENCY,        "idempotency",         0, 0) /* store, token, key -> first answer */             \
+	X(IDEMPOTENCY_DUE,    "idempotency_due",     0, 0) /* time, store, token, key -> nothing */            \
+	X(IDEMPOTENCY_RECORD, "idempotency_record",  0, 0) /* store, customer, token, key -> nothing */        \
+	X(CHANGE_ABOUT,       "change_about",        0, 0) /* an index of format 3; empty since */             \
+	X(CHANGE_OF_GONE,     "change_of_gone",      0, 0) /* store, kind, id -> last change of what is gone */
 
 enum kv_table {
-#define X(name, disk, cached) KV_##name,
+#define X(name, disk, cached, trimmed) KV_##name,
 	KV_TABLES(X)
 #undef X
 	KV_TABLE_COUNT
@@ -62,12 +63,26 @@ kv_table_is_cached(enum kv_table table)
 {
 	enum {
 		CACHED = 0
-#define X(name, disk, cached) | (cached) << KV_##name
+#define X(name, disk, cached, trimmed) | (cached) << KV_##name
 		KV_TABLES(X)
 #undef X
 	};
 
 	return (CACHED >> table & 1) != 0;
+}
+
+/* Whether the lowest keys of a store may leave TABLE together. */
+static inline bool
+kv_table_is_trimmed(enum kv_table table)
+{
+	enum {
+		TRIMMED = 0
+#define X(name, disk, cached, trimmed) | (trimmed) << KV_##name
+		KV_TABLES(X)
+#undef X
+	};
+
+	return (TRIMMED >> table & 1) != 0;
 }
 
 #endif

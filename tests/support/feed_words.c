@@ -88,8 +88,8 @@ gone(struct domain_fixture *f, const char *args, uint64_t oldest, uint64_t last)
 void
 trim(struct domain_fixture *f, const struct change_keep *keep, unsigned count_max)
 {
-	struct change_place place = { 0 };
-	bool                done = false;
+	uint32_t store = 0;
+	bool     done = false;
 
 	while (!done) {
 		struct kv_batch *batch;
@@ -97,7 +97,7 @@ trim(struct domain_fixture *f, const struct change_keep *keep, unsigned count_ma
 
 		assert_int_equal(kv_batch_begin(f->storage->kv, &batch), STATUS_OK);
 		kv_write(batch, &txn);
-		done = change_trim(&txn, &place, keep, count_max);
+		done = change_trim(&txn, &store, keep, count_max);
 		assert_int_equal(txn.status, STATUS_OK);
 		assert_int_equal(kv_batch_commit(batch), STATUS_OK);
 	}

@@ -75,7 +75,8 @@
 	    (txn, dbi, cursor))                                                            \
 	X(int, mdb_cursor_get, code,                                                       \
 	    (MDB_cursor *cursor, MDB_val *key, MDB_val *data, MDB_cursor_op op),           \
-	    (cursor, key, data, op))
+	    (cursor, key, data, op))                                                       \
+	X(int, mdb_cursor_del, code, (MDB_cursor *cursor, unsigned flags), (cursor, flags))
 
 const char *const kv_calls[] = {
 #define X(result, name, ...) #name,

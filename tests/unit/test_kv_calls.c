@@ -42,6 +42,15 @@ key_of(unsigned number)
 	return slice_of(keys + number, 1);
 }
 
+static struct slice
+key_in_log(unsigned number)
+{
+	static const char keys[][KV_STORE_BYTES + 1] = { "\0\0\0\1a", "\0\0\0\1b",
+		"\0\0\0\1c", "\0\0\0\1d", "\0\0\0\1e", "\0\0\0\1f" };
+
+	return slice_of(keys[number], sizeof(keys[number]));
+}
+
 static bool is_quiet; /* nobody may hear of the failure */
 
 /* Nothing fails but by our fault. */
@@ -87,6 +96,9 @@ change_in(struct kv_batch *batch, unsigned first, const char *value)
 	kv_put(&part, KV_TAG, key_of((first + 2) % KEYS), slice_text(value));
 	kv_nest_keep(&txn, &part);
 	kv_del(&txn, KV_TAG, key_of((first + 3) % KEYS));
+	/* One more of a store, which lets those before it go. */
+	kv_put(&txn, KV_CHANGE, key_in_log(first), slice_text(value));
+	kv_drop_below(&txn, KV_CHANGE, key_in_log(first));
 	if (kv_get(&txn, KV_TAG, key_of(first), &found))
 		assert_true(slice_equal(found, slice_text(value)));
 	return txn.status;
