@@ -18,6 +18,7 @@
 #include <xxhash.h>
 
 #include "server/kv/journal_private.h"
+#include "server/kv/key.h"
 #include "tests/support/kv_calls.h"
 #include "tests/support/kv_fixture.h"
 #include "tests/support/kv_image.h"
@@ -119,7 +120,9 @@ a_file_of_no_format_is_refused(void **state)
 
 /* ---- a crash at each step of a checkpoint, and of a clean stop ---- */
 
-#define VALUES 40 /* of 2 KB, in a journal of 64 KiB: several transactions */
+#define VALUES 40   /* of 2 KB, in a journal of 64 KiB: several transactions */
+#define LOG 10000u  /* keys, which take several transactions to leave, … */
+#define LOG_KEPT 5u /* … but for these */
 #define STEPS_MAX 200
 
 /* Held while the watcher must wait. */
@@ -160,13 +163,62 @@ value_of(unsigned number)
 }
 
 static void
+log_key(struct key *key, unsigned number)
+{
+	key_init(key, 1);
+	key_u64(key, number);
+}
+
+static void
+put_log(struct kv_fixture *f)
+{
+	struct kv_batch *batch;
+	struct kv_txn    txn;
+	struct key       key;
+
+	assert_int_equal(kv_batch_begin(f->kv, &batch), STATUS_OK);
+	kv_write(batch, &txn);
+	for (unsigned i = 0; i < LOG; i++) {
+		log_key(&key, i);
+		kv_put(&txn, KV_CHANGE, key_slice(&key), SLICE("old"));
+	}
+	assert_int_equal(kv_batch_commit(batch), STATUS_OK);
+}
+
+/* Those that should be are left in the log, and no other. */
+static void
+must_have_log(struct kv_fixture *f)
+{
+	struct kv_snapshot *snapshot = kv_snapshot_new(f->kv);
+	struct kv_scan      scan;
+	struct kv_txn       txn;
+	struct slice        key, value;
+	struct key          expected;
+
+	kv_read(snapshot, &txn);
+	kv_scan_begin(&scan, &txn, KV_CHANGE, SLICE(""), SLICE(""));
+	for (unsigned i = LOG - LOG_KEPT; i < LOG; i++) {
+		log_key(&expected, i);
+		assert_true(kv_scan_next(&scan, &key, &value));
+		assert_true(slice_equal(key, key_slice(&expected)));
+	}
+	assert_false(kv_scan_next(&scan, &key, &value));
+	kv_scan_end(&scan);
+	kv_snapshot_free(snapshot);
+}
+
+static void
 put_values(struct kv_fixture *f)
 {
 	struct kv_batch *batch;
 	struct kv_txn    txn;
+	struct key       floor;
 	char             key[16];
 
 	assert_int_equal(kv_batch_begin(f->kv, &batch), STATUS_OK);
+	log_key(&floor, LOG - LOG_KEPT);
+	kv_write(batch, &txn);
+	kv_drop_below(&txn, KV_CHANGE, key_slice(&floor));
 	for (unsigned i = 0; i < VALUES; i++) {
 		kv_write(batch, &txn);
 		snprintf(key, sizeof(key), "%u", i);
@@ -187,6 +239,7 @@ must_have_values(struct kv_fixture *f)
 	}
 	assert_null(look_up(f, KV_TAG, "0"));
 	assert_string_equal(look_up(f, KV_CUSTOMER, "ada"), "lovelace");
+	must_have_log(f);
 }
 
 /* A directory as it was at one step is as good as any. */
@@ -196,13 +249,13 @@ must_go_on_from(struct kv_fixture *f, const struct kv_image *image)
 	kv_image_put(f, image);
 	must_open(f);
 	must_have_values(f);
-	assert_int_equal(kv_sequence(f->kv), 3);
+	assert_int_equal(kv_sequence(f->kv), 4);
 	must_put(f, KV_CUSTOMER, "eve", "moriarty");
 	must_close(f);
 	must_open(f);
 	must_have_values(f);
 	assert_string_equal(look_up(f, KV_CUSTOMER, "eve"), "moriarty");
-	assert_int_equal(kv_sequence(f->kv), 4);
+	assert_int_equal(kv_sequence(f->kv), 5);
 	must_close(f);
 }
 
@@ -213,6 +266,7 @@ a_crash_at_any_step_of_a_checkpoint_or_a_stop_loses_nothing(void **state)
 	static struct stop stop;
 
 	stop = (struct stop){ .f = f };
+	put_log(f);
 	must_close(f);
 	f->journal_bytes_max = 64 << 10;
 	must_open(f);
@@ -225,7 +279,7 @@ a_crash_at_any_step_of_a_checkpoint_or_a_stop_loses_nothing(void **state)
 	must_close(f);
 	kv_calls_watch(NULL, NULL);
 	/* Some transactions, one that has the numbers, one for the rest; two files. */
-	assert_true(stop.count >= 2 * (5 + 1 + 2));
+	assert_true(stop.count >= 2 * (5 + LOG / 4096 + 1 + 2));
 	for (unsigned i = 0; i < stop.count; i++)
 		must_go_on_from(f, &stop.images[i]);
 	free_images(&stop);
