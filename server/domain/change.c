@@ -11,6 +11,34 @@
 
 static const char *const op_words[] = { "create", "update", "delete" };
 
+/* The keys of an entry, in the order in which it has them. */
+// clang-format off
+#define ENTRY_KEYS(X)             \
+	X(SEQ,      "seq")        \
+	X(TIME,     "time")       \
+	X(KIND,     "kind")       \
+	X(OP,       "op")         \
+	X(ID,       "id")         \
+	X(UID,      "uid")        \
+	X(REVISION, "revision")   \
+	X(TOKEN,    "token")      \
+	X(FIELDS,   "fields")     \
+	X(SET,      "set")
+
+enum entry_key {
+#define X(NAME, key) ENTRY_##NAME,
+	ENTRY_KEYS(X)
+#undef X
+	ENTRY_KEY_COUNT
+};
+
+static const struct slice entry_keys[ENTRY_KEY_COUNT] = {
+#define X(NAME, key) { key, sizeof(key) - 1 },
+	ENTRY_KEYS(X)
+#undef X
+};
+// clang-format on
+
 /* The places that an entry tells of: what is common to all is in its head. */
 static uint64_t
 told_places(const struct edit *edit)
@@ -52,29 +80,29 @@ pack_entry(const struct edit *edit, uint64_t sequence, struct buf *buf)
 	const struct record *record = edit->op == EDIT_DELETE ? &edit->old : &edit->new;
 	uint64_t             places = told_places(edit);
 
-	pack_map(buf, 10);
-	pack_literal(buf, "seq");
+	pack_map(buf, ENTRY_KEY_COUNT);
+	pack_text(buf, entry_keys[ENTRY_SEQ]);
 	pack_integer(buf, (int64_t)sequence);
-	pack_literal(buf, "time");
+	pack_text(buf, entry_keys[ENTRY_TIME]);
 	pack_integer(buf, edit->call->now_ms);
-	pack_literal(buf, "kind");
+	pack_text(buf, entry_keys[ENTRY_KIND]);
 	pack_text(buf, kind_noun(edit->kind));
-	pack_literal(buf, "op");
+	pack_text(buf, entry_keys[ENTRY_OP]);
 	pack_text(buf, slice_text(op_words[edit->op]));
-	pack_literal(buf, "id");
+	pack_text(buf, entry_keys[ENTRY_ID]);
 	pack_integer(buf, (int64_t)edit->id);
-	pack_literal(buf, "uid");
+	pack_text(buf, entry_keys[ENTRY_UID]);
 	pack_raw(buf, record->field[COMMON_UID]);
-	pack_literal(buf, "revision");
+	pack_text(buf, entry_keys[ENTRY_REVISION]);
 	pack_raw(buf, record->field[COMMON_REVISION]);
-	pack_literal(buf, "token");
+	pack_text(buf, entry_keys[ENTRY_TOKEN]);
 	if (edit->call->who.token != 0)
 		pack_integer(buf, (int64_t)edit->call->who.token);
 	else
 		pack_nil(buf);
-	pack_literal(buf, "fields");
+	pack_text(buf, entry_keys[ENTRY_FIELDS]);
 	pack_names(edit, places, buf);
-	pack_literal(buf, "set");
+	pack_text(buf, entry_keys[ENTRY_SET]);
 	pack_values(edit, places, buf);
 }
 
@@ -249,24 +277,6 @@ change_append(struct edit *edit)
 
 /* ---- entries taken apart ---- */
 
-/* The keys of an entry, in the order in which pack_entry() puts them. */
-enum entry_key {
-	ENTRY_SEQ,
-	ENTRY_TIME,
-	ENTRY_KIND,
-	ENTRY_OP,
-	ENTRY_ID,
-	ENTRY_UID,
-	ENTRY_REVISION,
-	ENTRY_TOKEN,
-	ENTRY_FIELDS,
-	ENTRY_SET,
-	ENTRY_KEY_COUNT
-};
-
-static const char *const entry_keys[ENTRY_KEY_COUNT] = { "seq", "time", "kind", "op",
-	"id", "uid", "revision", "token", "fields", "set" };
-
 /* Which key NAME is, the likeliest being LIKELY; ENTRY_KEY_COUNT: none. */
 static enum entry_key
 entry_key_of(struct slice name, unsigned likely)
@@ -274,7 +284,7 @@ entry_key_of(struct slice name, unsigned likely)
 	for (unsigned i = 0; i < ENTRY_KEY_COUNT; i++) {
 		unsigned key = (likely + i) % ENTRY_KEY_COUNT;
 
-		if (slice_equal(name, slice_text(entry_keys[key])))
+		if (slice_equal(name, entry_keys[key]))
 			return (enum entry_key)key;
 	}
 	return ENTRY_KEY_COUNT;
@@ -337,7 +347,7 @@ change_pack(const struct change *change, struct slice set, struct buf *buf)
 		struct slice value = reader_value(&reader);
 
 		pack_text(buf, name);
-		pack_raw(buf, slice_equal(name, SLICE("set")) ? set : value);
+		pack_raw(buf, slice_equal(name, entry_keys[ENTRY_SET]) ? set : value);
 	}
 	assert(reader.status == STATUS_OK); /* it was decoded */
 }

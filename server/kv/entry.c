@@ -38,6 +38,7 @@ entry_make(void *at, enum kv_table table, struct slice key, struct slice value,
 
 	assert(key.len > 0 && key.len <= UINT16_MAX);
 	assert(value.len <= ENTRY_VALUE_BYTES_MAX);
+	assert(!is_deleted || value.len == 0 || kv_table_is(table, KV_TRIMMED));
 	entry->checksum = entry_checksum(table, key, value);
 	entry->value_len = (uint32_t)value.len;
 	entry->key_len = (uint16_t)key.len;

@@ -421,7 +421,7 @@ get(struct kv_txn *txn, enum kv_table table, struct slice key, struct slice *val
 	const struct entry *entry;
 	int                 rc;
 
-	if (kv_table_is_trimmed(table) &&
+	if (kv_table_is(table, KV_TRIMMED) &&
 	    key_compare(key, kv_floor(txn, table, key)) < 0)
 		return false;
 	if ((entry = find_new(txn, table, key)) != NULL) {
@@ -443,7 +443,7 @@ kv_get(struct kv_txn *txn, enum kv_table table, struct slice key, struct slice *
 	if (txn->status != STATUS_OK)
 		return false;
 	cache = kv_base_of(txn)->cache;
-	if (cache == NULL || !kv_table_is_cached(table))
+	if (cache == NULL || !kv_table_is(table, KV_CACHED))
 		return get(txn, table, key, value);
 	hash = marks_hash(kv_of(txn)->marks, table, key);
 	if (cache_get(cache, hash, table, key, value))
@@ -463,7 +463,7 @@ change(struct kv_txn *txn, enum kv_table table, struct slice key, struct slice v
 	struct marks    *marks = batch->kv->marks;
 	void            *at;
 
-	if (kv_table_is_cached(table))
+	if (kv_table_is(table, KV_CACHED))
 		marks_set(
 		    marks, marks_hash(marks, table, key), kv_sequence(batch->kv) + 1);
 	txn->wrote = true;
@@ -523,7 +523,7 @@ void
 kv_drop_below(struct kv_txn *txn, enum kv_table table, struct slice key)
 {
 	assert(txn->batch != NULL && txn->batch->scans == 0);
-	assert(kv_table_is_trimmed(table) && key.len > KV_STORE_BYTES &&
+	assert(kv_table_is(table, KV_TRIMMED) && key.len > KV_STORE_BYTES &&
 	       key.len <= KV_KEY_BYTES_MAX);
 	if (txn->status == STATUS_OK && key_compare(kv_floor(txn, table, key), key) < 0)
 		change(txn, table, slice_of(key.data, KV_STORE_BYTES),

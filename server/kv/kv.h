@@ -241,8 +241,8 @@ void kv_del(struct kv_txn *txn, enum kv_table table, struct slice key);
 
 /*
  * Remove what TABLE, which is one that is trimmed (table.h), has of a store below KEY,
- * the floor, which begins with that store: all at once, at the price of one put.  Who
- * puts something below it later does not get it.
+ * the floor, which begins with that store: all at once, at the price of one put.
+ * Nothing is to be put below it any more: it may be gone, too.
  */
 void kv_drop_below(struct kv_txn *txn, enum kv_table table, struct slice key);
 

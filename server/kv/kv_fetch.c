@@ -22,7 +22,7 @@ kv_fetch(struct kv_txn *txn, enum kv_table table, struct slice key)
 
 	if (txn->batch != NULL)
 		note(&kv_of(txn)->ahead, table, key);
-	else if (cache != NULL && kv_table_is_cached(table))
+	else if (cache != NULL && kv_table_is(table, KV_CACHED))
 		cache_fetch(cache, marks_hash(kv_of(txn)->marks, table, key));
 }
 

@@ -274,7 +274,7 @@ is_dropped(struct kv_scan *scan)
 {
 	struct slice store = slice_of(scan->at.data, KV_STORE_BYTES);
 
-	if (!kv_table_is_trimmed(scan->table) || scan->at.len < KV_STORE_BYTES)
+	if (!kv_table_is(scan->table, KV_TRIMMED) || scan->at.len < KV_STORE_BYTES)
 		return false;
 	if (!slice_equal(store, scan->store)) {
 		scan->store = store;

@@ -3,7 +3,7 @@
 #include "server/kv/table.h"
 
 static const char *const names[KV_TABLE_COUNT] = {
-#define X(name, disk, cached, trimmed) disk,
+#define X(name, disk, trait) disk,
 	KV_TABLES(X)
 #undef X
 };
