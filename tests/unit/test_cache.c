@@ -26,6 +26,7 @@ setup(void **state)
 
 	assert_non_null(f);
 	assert_non_null(f->marks = marks_new());
+	f->marks->seed = 1; /* the same lines get full in each run */
 	assert_non_null(f->cache = cache_new(BYTES_MAX, f->marks));
 	f->sequence = 7;
 	cache_begin(f->cache, f->sequence);
