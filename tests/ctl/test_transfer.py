@@ -246,7 +246,7 @@ class Toll:
                 if is_counted:
                     self.left -= len(data)
                     if self.left < 0:
-                        self.open.wait()
+                        self.open.wait(PATIENCE_S)
                 target.sendall(data)
             target.shutdown(socket.SHUT_WR)
         except OSError:
@@ -354,17 +354,20 @@ def test_an_export_that_was_ended_goes_on(run, server, shop, tmp_path, name):
 
 def test_a_bar_is_drawn_on_a_terminal_only(server, shop, tmp_path):
     write(tmp_path / "in.ndjson", people(20000))
+    toll = Toll(server, 100000)   # so that there is a while to draw it in
     master, slave = pty.openpty()
     process = subprocess.Popen(
-        [CUSTOMERCTL, "--unix", server.unix, "import", str(tmp_path / "in.ndjson")],
+        [CUSTOMERCTL, "--connect", "%s:%d" % toll.address, "import", str(tmp_path / "in.ndjson")],
         env={**os.environ, "CUSTOMERD_TOKEN": shop.token()}, stderr=slave)
     os.close(slave)
     said = b""
     try:
         while data := os.read(master, 65536):
             said += data
+            if b"left" in said:
+                toll.open.set()
     except OSError:
         pass
     os.close(master)
     assert process.wait(PATIENCE_S) == DONE
-    assert b"%" in said and b"/s" in said and b"left" in said
+    assert b"%" in said and b"/s" in said and b"left" in said and b"20000 created" in said
