@@ -13,7 +13,8 @@
 #define NAP_MS 5
 #define PINS_MS_MAX 100 /* a turn of a loop, amply; only a copy takes longer */
 
-/* In no hurry, it is done when the active journal is half full, or after: */
+/* In no hurry, it is done when the active journal is so full, or after PACE_MS. */
+#define DONE_AT_FULL 0.9
 #define PACE_MS 4000
 
 /* Wait for a change or MS, with the mutex held. */
@@ -127,7 +128,7 @@ is_ahead(const struct kv *kv, const struct progress *progress)
 	    (double)atomic_load(&kv->active_bytes) / (double)kv->journal_bytes_max;
 	double late = (double)(clock_mono_ms() - progress->begun_ms) / PACE_MS;
 
-	return done > 2 * full && done > late;
+	return done > full / DONE_AT_FULL && done > late;
 }
 
 /* Leave the disk to the journal for a while. */

@@ -8,6 +8,10 @@
 
 #define AGE_MS_MAX 10000 /* what was committed waits for the checkpoint no longer */
 
+/* An end of a burst: nothing was added for so long to so much of a journal. */
+#define REST_MS 500
+#define REST_PART 8u
+
 /* Room in the journal that a batch finds; and that is kept for deletes. */
 #define AHEAD_BYTES ((uint64_t)256 << 10)
 #define RESERVE_BYTES ((uint64_t)64 << 10)
@@ -213,6 +217,18 @@ bytes_of(const struct generation *generation)
 	return in_file > in_tree ? in_file : in_tree;
 }
 
+/* Whether the active generation should be carried over before it is full. */
+static bool
+is_ripe(const struct kv *kv)
+{
+	const struct generation *active = kv->active;
+	int64_t                  now_ms = clock_mono_ms();
+
+	return now_ms - active->begun_ms >= AGE_MS_MAX ||
+	       (now_ms - active->grown_ms >= REST_MS &&
+		   bytes_of(active) >= kv->journal_bytes_max / REST_PART);
+}
+
 /* Freeze the active generation if it is due, and wait for that if it must be. */
 static enum status
 freeze_if_due(struct kv *kv)
@@ -224,9 +240,7 @@ freeze_if_due(struct kv *kv)
 
 	if (active->layer->tree.root == NULL)
 		return STATUS_OK;
-	if (!is_full && clock_mono_ms() - active->begun_ms < AGE_MS_MAX)
-		return STATUS_OK;
-	if (!is_full && !other_is_free(kv))
+	if (!is_full && !(is_ripe(kv) && other_is_free(kv)))
 		return STATUS_OK;
 	if ((status = wait_for_checkpoint(kv)) != STATUS_OK)
 		return status;

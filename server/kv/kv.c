@@ -267,8 +267,9 @@ kv_batch_abort(struct kv_batch *batch)
 static void
 publish(struct kv *kv, struct generation *generation)
 {
+	generation->grown_ms = clock_mono_ms();
 	if (generation->begun_ms == 0)
-		generation->begun_ms = clock_mono_ms();
+		generation->begun_ms = generation->grown_ms;
 	generation->last = kv_sequence(kv) + 1;
 	tree_keep(&generation->layer->tree);
 	pthread_mutex_lock(&kv->mutex);

@@ -60,7 +60,8 @@ struct generation {
 	struct journal journal;
 	struct layer  *layer;
 	uint64_t       last;     /* number of the newest batch in it */
-	int64_t        begun_ms; /* when that of the oldest was committed; 0: empty */
+	int64_t        begun_ms; /* when its oldest batch was committed; 0: empty */
+	int64_t        grown_ms; /* when its newest batch was */
 	bool           in_use;   /* active or frozen, or not empty yet; MUTEX */
 };
 
