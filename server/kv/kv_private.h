@@ -61,7 +61,7 @@ struct generation {
 	struct layer  *layer;
 	uint64_t       last;     /* number of the newest batch in it */
 	int64_t        begun_ms; /* when its oldest batch was committed; 0: empty */
-	int64_t        grown_ms; /* when its newest batch was */
+	int64_t        grown_ms; /* when its newest was; 0: before this start */
 	bool           in_use;   /* active or frozen, or not empty yet; MUTEX */
 };
 
